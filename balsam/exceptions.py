@@ -1,0 +1,116 @@
+"""Every error Balsam raises on purpose.
+
+::
+
+    BalsamError
+    ├── UsageError                  exit 2: the request itself is wrong
+    │   ├── InvalidStateError       (also ValueError)
+    │   ├── InvalidParentsError     (also ValueError)
+    │   │   └── CycleError
+    │   ├── NoApplication           (also ValueError)
+    │   └── ConfigError             a file the user edits is wrong
+    ├── NotFoundError               exit 3: nothing matches
+    ├── AmbiguousError              exit 3: several match
+    ├── RefusedError                exit 4: some or all of the request was refused
+    ├── DatabaseError               exit 6: the database cannot be reached, started or created
+    │   ├── NoDatabaseError         no database is active
+    │   └── DatabaseUnreachable     transient
+    ├── ConflictError               exit 7: somebody else holds it
+    │   └── LeaseLostError          this process's session has been taken over
+    └── WaitTimeout                 exit 8 (also TimeoutError)
+
+The docstring of a class is its default message. ``transient`` says whether trying again may help;
+``exit_code`` is what the command line ends with.
+"""
+
+from typing import ClassVar
+
+
+class BalsamError(Exception):
+    """Something went wrong."""
+
+    transient: ClassVar[bool] = False
+    exit_code: ClassVar[int] = 1
+
+    def __init__(self, message: str | None = None) -> None:
+        super().__init__(message if message is not None else (self.__doc__ or "").strip())
+
+
+class UsageError(BalsamError):
+    """The request cannot be understood."""
+
+    exit_code = 2
+
+
+class InvalidStateError(UsageError, ValueError):
+    """No such job state, or the job cannot enter it."""
+
+
+class InvalidParentsError(UsageError, ValueError):
+    """The parents given are not jobs of this database."""
+
+
+class CycleError(InvalidParentsError):
+    """The dependency would close a cycle."""
+
+
+class NoApplication(UsageError, ValueError):
+    """The job names no application."""
+
+
+class ConfigError(UsageError):
+    """A configuration file cannot be read."""
+
+
+class NotFoundError(BalsamError):
+    """Nothing matches."""
+
+    exit_code = 3
+
+
+class AmbiguousError(BalsamError):
+    """Several match where one is needed."""
+
+    exit_code = 3
+
+
+class RefusedError(BalsamError):
+    """The request was refused."""
+
+    exit_code = 4
+
+
+class DatabaseError(BalsamError):
+    """The database cannot be used."""
+
+    exit_code = 6
+
+
+class NoDatabaseError(DatabaseError):
+    """No database is active.
+
+    Activate one with `. balsamactivate DIR`; `balsam which --list` shows the known ones and
+    `balsam init DIR` makes a new one.
+    """
+
+
+class DatabaseUnreachable(DatabaseError):
+    """The database does not answer."""
+
+    transient = True
+
+
+class ConflictError(BalsamError):
+    """Somebody else holds it."""
+
+    exit_code = 7
+
+
+class LeaseLostError(ConflictError):
+    """This process's session has ended or was taken over; what it reports is refused."""
+
+
+class WaitTimeout(BalsamError, TimeoutError):
+    """The wait ended before the condition held."""
+
+    exit_code = 8

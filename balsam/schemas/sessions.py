@@ -1,0 +1,95 @@
+"""Who holds jobs: requests and replies about sessions (leases) and claims."""
+
+from dataclasses import dataclass
+
+from balsam.states import JobState
+
+__all__ = ["ClaimRequest", "Outlook", "ReportReply", "SessionInfo", "SessionRequest", "StepClaimRequest"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionRequest:
+    """Identity of a process that wants to hold jobs (see `balsam.lib.processes.ProcessIdentity`)."""
+
+    kind: str
+    host: str
+    boot_id: str
+    pid: int
+    #: Start time of the process in seconds since the epoch, as the operating system tells it.
+    start_time: float
+    label: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SessionInfo:
+    """A session: ``expires_sec`` is how long the lease lasts without a heartbeat."""
+
+    session_id: int
+    kind: str
+    host: str
+    boot_id: str
+    pid: int
+    start_time: float
+    expires_sec: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClaimRequest:
+    """Ask for at most ``limit`` runnable jobs, best first.
+
+    ``max_nodes`` bounds each job; ``max_wall_time_min`` leaves out jobs that would not finish in time
+    (None: no bound). ``serial_only`` means one node and one rank.
+    """
+
+    session_id: int
+    limit: int
+    workflow: str = ""
+    max_nodes: int = 1
+    max_wall_time_min: float | None = None
+    serial_only: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepClaimRequest:
+    """Ask for at most ``limit`` jobs whose next step is a hook or staging."""
+
+    session_id: int
+    limit: int
+    workflow: str = ""
+    states: tuple[JobState, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ReportReply:
+    """Outcome of a batch of reports: how many were applied, and the jobs whose report came too late.
+
+    ``failed`` and ``finished`` count the jobs that this batch brought to FAILED and to JOB_FINISHED;
+    ``released`` the children it made ready.
+    """
+
+    applied: int
+    late: tuple[str, ...] = ()
+    finished: int = 0
+    failed: int = 0
+    released: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """What is left for a launcher, by what it could do about it."""
+
+    #: Free to be claimed and small enough for this launcher.
+    runnable: int
+    #: Waiting for a hook, staging or a parent that may still finish.
+    processable: int
+    #: Held by a session (this one or another).
+    held: int
+    #: Runnable, but too large or too long for this launcher, or of the other job mode.
+    unfit: int
+    #: Waiting for parents.
+    waiting: int
+
+    @property
+    def is_empty(self) -> bool:
+        """Nothing can become runnable here without somebody adding work."""
+        return not (self.runnable or self.processable or self.held)

@@ -1,0 +1,92 @@
+"""Job states, their groups, and the table of transitions; no Django and no database.
+
+The diagram is in ``docs/design/state-machine.md``. ``balsam.core.transitions`` is the only writer of
+states; it follows :data:`TRANSITIONS`.
+"""
+
+from enum import StrEnum
+
+
+class JobState(StrEnum):
+    """Where a job is on its way."""
+
+    #: Saved; nothing has looked at it yet.
+    CREATED = "CREATED"
+    #: At least one parent has not finished.
+    AWAITING_PARENTS = "AWAITING_PARENTS"
+    #: Parents are done; files are to be staged in.
+    READY = "READY"
+    #: Input files are in the working directory; the preprocess hook is to run.
+    STAGED_IN = "STAGED_IN"
+    #: Ready to run.
+    PREPROCESSED = "PREPROCESSED"
+    #: A launcher has started it.
+    RUNNING = "RUNNING"
+    #: The application exited with 0; the postprocess hook is to run.
+    RUN_DONE = "RUN_DONE"
+    #: The application exited with another code, was killed by a signal or could not be started.
+    RUN_ERROR = "RUN_ERROR"
+    #: The launcher ran out of time, or was told to stop, while the application ran.
+    RUN_TIMEOUT = "RUN_TIMEOUT"
+    #: Ready to run again.
+    RESTART_READY = "RESTART_READY"
+    #: The postprocess hook is done; files are to be staged out.
+    POSTPROCESSED = "POSTPROCESSED"
+    #: Everything is done.
+    JOB_FINISHED = "JOB_FINISHED"
+    #: It cannot go on; the history says why.
+    FAILED = "FAILED"
+    #: A user killed it.
+    USER_KILLED = "USER_KILLED"
+
+
+S = JobState
+
+#: Some step (parents, staging, hook) is to be done before the job can go on.
+PROCESSABLE_STATES = (
+    S.CREATED,
+    S.AWAITING_PARENTS,
+    S.READY,
+    S.STAGED_IN,
+    S.RUN_DONE,
+    S.POSTPROCESSED,
+    S.RUN_TIMEOUT,
+    S.RUN_ERROR,
+)
+#: A launcher may start it.
+RUNNABLE_STATES = (S.PREPROCESSED, S.RESTART_READY)
+ACTIVE_STATES = (S.RUNNING,)
+#: Nothing moves it any more but an explicit reset.
+END_STATES = (S.JOB_FINISHED, S.FAILED, S.USER_KILLED)
+STATES = PROCESSABLE_STATES + RUNNABLE_STATES + ACTIVE_STATES + END_STATES
+
+#: States in which a processing component has work to do on the job itself.
+HOOK_STATES = (S.READY, S.STAGED_IN, S.RUN_DONE, S.RUN_ERROR, S.RUN_TIMEOUT, S.POSTPROCESSED)
+
+#: What may follow what, without a user's explicit reset.
+TRANSITIONS: dict[JobState, tuple[JobState, ...]] = {
+    S.CREATED: (S.AWAITING_PARENTS, S.READY, S.STAGED_IN, S.PREPROCESSED),
+    S.AWAITING_PARENTS: (S.READY, S.STAGED_IN, S.PREPROCESSED),
+    S.READY: (S.STAGED_IN, S.PREPROCESSED, S.AWAITING_PARENTS),
+    S.STAGED_IN: (S.PREPROCESSED, S.AWAITING_PARENTS),
+    S.PREPROCESSED: (S.RUNNING, S.STAGED_IN, S.AWAITING_PARENTS),
+    S.RESTART_READY: (S.RUNNING, S.AWAITING_PARENTS),
+    S.RUNNING: (S.RUN_DONE, S.RUN_ERROR, S.RUN_TIMEOUT, S.RESTART_READY),
+    S.RUN_DONE: (S.POSTPROCESSED, S.JOB_FINISHED),
+    S.RUN_ERROR: (S.RESTART_READY, S.POSTPROCESSED),
+    S.RUN_TIMEOUT: (S.RESTART_READY, S.POSTPROCESSED),
+    S.POSTPROCESSED: (S.JOB_FINISHED,),
+    S.JOB_FINISHED: (),
+    S.FAILED: (),
+    S.USER_KILLED: (),
+}
+
+
+def may_follow(state: JobState, new: JobState) -> bool:
+    """Say whether ``new`` may follow ``state`` without an explicit reset by a user.
+
+    FAILED and USER_KILLED may follow every state that is not an end state.
+    """
+    if new in (S.FAILED, S.USER_KILLED):
+        return state not in END_STATES
+    return new in TRANSITIONS[state]
