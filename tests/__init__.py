@@ -1,0 +1,1 @@
+"""The tests; helpers shared by several levels are modules of this package."""

@@ -1,0 +1,90 @@
+"""Fixtures of every level: a home for each test process, and a real database where one is asked for.
+
+Nothing of the developer's ``~/.balsam`` or ``BALSAM_*`` environment is seen by a test, and no server
+outlives the run, not even when a test process is killed.
+"""
+
+import importlib.util
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from django.db import connections
+from pytest_django import DjangoDbBlocker
+
+import balsam
+from tests.commands import Finished, run_balsam
+from tests.databases import create_database, discard_database, empty_tables
+
+#: Names the directory of the whole run; xdist workers inherit it.
+RUN_DIR = "BALSAM_TEST_RUN_DIR"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Give this test process a home of its own, then configure Django as any script of a user does."""
+    if RUN_DIR not in os.environ:
+        os.environ[RUN_DIR] = tempfile.mkdtemp(prefix="balsam-tests-")
+        config.add_cleanup(remove_run_dir)
+    for name in [
+        name for name in os.environ if name.startswith("BALSAM_") and not name.startswith("BALSAM_TEST_")
+    ]:
+        del os.environ[name]
+    home = process_dir() / "home"
+    home.mkdir(parents=True, exist_ok=True)
+    os.environ["HOME"] = str(home)
+    if importlib.util.find_spec("balsam.core.django_setup"):
+        balsam.setup()
+
+
+def process_dir() -> Path:
+    """Directory of this test process: one for each xdist worker."""
+    return Path(os.environ[RUN_DIR]) / os.environ.get("PYTEST_XDIST_WORKER", "main")
+
+
+def remove_run_dir() -> None:
+    """Stop every server that a test process left, and delete all directories of the run."""
+    run_dir = Path(os.environ.pop(RUN_DIR))
+    for server_info in run_dir.rglob("server-info"):
+        discard_database(server_info.parent)
+    shutil.rmtree(run_dir, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def database_dir(django_db_blocker: DjangoDbBlocker) -> Iterator[Path]:
+    """Directory of this test process's database, whose server runs."""
+    db_path = process_dir() / "db"
+    try:
+        with active_database(db_path), django_db_blocker.unblock():
+            create_database(db_path)
+        yield db_path
+    finally:
+        discard_database(db_path)
+
+
+@pytest.fixture
+def db(database_dir: Path, django_db_blocker: DjangoDbBlocker) -> Iterator[Path]:
+    """Empty tables in a real database that is the active one; gives its directory."""
+    with active_database(database_dir), django_db_blocker.unblock():
+        empty_tables()
+        yield database_dir
+
+
+@contextmanager
+def active_database(db_path: Path) -> Iterator[None]:
+    """Name the active database for this process and those it starts; no connection outlives it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("BALSAM_DB_PATH", str(db_path))
+        try:
+            yield
+        finally:
+            connections.close_all()
+
+
+@pytest.fixture
+def balsam_cli() -> Callable[..., Finished]:
+    """Run the installed `balsam` as another process: ``balsam_cli("ls", "jobs", input="")``."""
+    return run_balsam

@@ -1,0 +1,44 @@
+"""Throw-away databases for tests: real ones, each in its own directory, never left running."""
+
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from balsam.postgres import Cluster
+
+
+def create_database(db_path: Path) -> "Cluster":
+    """Make a database as `balsam init` does, with its server running, and return its cluster."""
+    from balsam.core.schema import migrate
+
+    from balsam.postgres import Cluster
+
+    cluster = Cluster(db_path)
+    cluster.init()
+    cluster.ensure_running()
+    migrate(db_path)
+    return cluster
+
+
+def discard_database(db_path: Path) -> None:
+    """Stop the server of ``db_path`` and delete the directory."""
+    from balsam.postgres import Cluster
+
+    Cluster(db_path).stop()
+    shutil.rmtree(db_path, ignore_errors=True)
+
+
+def empty_tables() -> None:
+    """Delete all rows of the active database but its first site, and count from 1 again."""
+    from django.apps import apps
+    from django.db import connection, transaction
+
+    tables = [
+        connection.ops.quote_name(model._meta.db_table)
+        for model in apps.get_app_config("core").get_models()
+        if model.__name__ != "Site"
+    ]
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SET LOCAL lock_timeout = '20s'")
+        cursor.execute(f"TRUNCATE {', '.join(tables)} RESTART IDENTITY CASCADE")
