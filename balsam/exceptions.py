@@ -17,6 +17,8 @@
     │   └── DatabaseUnreachable     transient
     ├── ConflictError               exit 7: somebody else holds it
     │   └── LeaseLostError          this process's session has been taken over
+    ├── ChannelError                a launcher's head and worker cannot talk to each other
+    ├── JobStartError               one job cannot be started; the reason is its own
     └── WaitTimeout                 exit 8 (also TimeoutError)
 
 The docstring of a class is its default message. ``transient`` says whether trying again may help;
@@ -108,6 +110,14 @@ class ConflictError(BalsamError):
 
 class LeaseLostError(ConflictError):
     """This process's session has ended or was taken over; what it reports is refused."""
+
+
+class ChannelError(BalsamError):
+    """The head of a launcher and its worker cannot talk to each other."""
+
+
+class JobStartError(BalsamError):
+    """The job cannot be started."""
 
 
 class WaitTimeout(BalsamError, TimeoutError):

@@ -1,0 +1,1 @@
+"""Run jobs inside an allocation, and the modules that users' scripts import: `dag` and `futures`."""
