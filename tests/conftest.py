@@ -1,10 +1,11 @@
 """Fixtures of every level: a home for each test process, and a real database where one is asked for.
 
+Django is configured by importing `balsam.core`, as in a user's script. A test that does not ask for the
+`db` fixture has no active database, so it cannot reach one by accident.
 Nothing of the developer's ``~/.balsam`` or ``BALSAM_*`` environment is seen by a test, and no server
 outlives the run, not even when a test process is killed.
 """
 
-import importlib.util
 import os
 import shutil
 import tempfile
@@ -14,9 +15,7 @@ from pathlib import Path
 
 import pytest
 from django.db import connections
-from pytest_django import DjangoDbBlocker
 
-import balsam
 from tests.commands import Finished, run_balsam
 from tests.databases import create_database, discard_database, empty_tables
 
@@ -25,7 +24,7 @@ RUN_DIR = "BALSAM_TEST_RUN_DIR"
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Give this test process a home of its own, then configure Django as any script of a user does."""
+    """Give this test process a home of its own."""
     if RUN_DIR not in os.environ:
         os.environ[RUN_DIR] = tempfile.mkdtemp(prefix="balsam-tests-")
         config.add_cleanup(remove_run_dir)
@@ -36,8 +35,6 @@ def pytest_configure(config: pytest.Config) -> None:
     home = process_dir() / "home"
     home.mkdir(parents=True, exist_ok=True)
     os.environ["HOME"] = str(home)
-    if importlib.util.find_spec("balsam.core.django_setup"):
-        balsam.setup()
 
 
 def process_dir() -> Path:
@@ -54,11 +51,11 @@ def remove_run_dir() -> None:
 
 
 @pytest.fixture(scope="session")
-def database_dir(django_db_blocker: DjangoDbBlocker) -> Iterator[Path]:
+def database_dir() -> Iterator[Path]:
     """Directory of this test process's database, whose server runs."""
     db_path = process_dir() / "db"
     try:
-        with active_database(db_path), django_db_blocker.unblock():
+        with active_database(db_path):
             create_database(db_path)
         yield db_path
     finally:
@@ -66,9 +63,9 @@ def database_dir(django_db_blocker: DjangoDbBlocker) -> Iterator[Path]:
 
 
 @pytest.fixture
-def db(database_dir: Path, django_db_blocker: DjangoDbBlocker) -> Iterator[Path]:
+def db(database_dir: Path) -> Iterator[Path]:
     """Empty tables in a real database that is the active one; gives its directory."""
-    with active_database(database_dir), django_db_blocker.unblock():
+    with active_database(database_dir):
         empty_tables()
         yield database_dir
 
