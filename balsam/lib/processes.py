@@ -13,7 +13,7 @@ from pathlib import Path
 
 import psutil
 
-__all__ = ["ProcessIdentity", "is_alive", "kill_group", "orphans_of", "this_process"]
+__all__ = ["ProcessIdentity", "identify", "is_alive", "kill_group", "orphans_of", "this_process"]
 
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 _PID_NAMESPACE = Path("/proc/self/ns/pid")
@@ -63,11 +63,22 @@ def _boot_without_proc() -> str:
 def this_process() -> ProcessIdentity:
     """Identify the calling process; a forked child gets its own answer."""
     pid = os.getpid()
-    start_time = _start_time(pid)
-    if start_time is None:
+    identity = identify(pid)
+    if identity is None:
         raise ProcessLookupError(
             f"process {pid} cannot be read from the process table of {os.uname().sysname}"
         )
+    return identity
+
+
+def identify(pid: int) -> ProcessIdentity | None:
+    """Identify a process of this host by its pid; None when it is dead (a zombie, too).
+
+    Raises PermissionError when it exists and the process table hides it.
+    """
+    start_time = _start_time(pid) if pid > 0 else None
+    if start_time is None:
+        return None
     return ProcessIdentity(socket.gethostname(), _this_boot(), pid, start_time)
 
 
