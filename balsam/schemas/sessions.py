@@ -4,7 +4,15 @@ from dataclasses import dataclass
 
 from balsam.states import JobState
 
-__all__ = ["ClaimRequest", "Outlook", "ReportReply", "SessionInfo", "SessionRequest", "StepClaimRequest"]
+__all__ = [
+    "ClaimRequest",
+    "Outlook",
+    "OutlookRequest",
+    "ReportReply", 
+    "SessionInfo",
+    "SessionRequest",
+    "StepClaimRequest",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +55,19 @@ class ClaimRequest:
     max_nodes: int = 1
     max_wall_time_min: float | None = None
     serial_only: bool = False
+    #: Jobs this launcher has found it can never place.
+    exclude: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutlookRequest:
+    """Ask what is left, for a launcher with these bounds (see `ClaimRequest`)."""
+
+    workflow: str = ""
+    max_nodes: int = 1
+    max_wall_time_min: float | None = None
+    serial_only: bool = False
+    exclude: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

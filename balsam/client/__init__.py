@@ -1,0 +1,6 @@
+"""The core's operations as calls, whatever lies between."""
+
+from balsam.client.client import Client
+from balsam.client.transport import InProcess, Transport
+
+__all__ = ["Client", "InProcess", "Transport"]

@@ -1,0 +1,88 @@
+"""Typed calls to the core, over any transport."""
+
+from collections.abc import Sequence
+
+from balsam.client.transport import InProcess, Listener, Transport
+from balsam.schemas.jobs import JobReport, JobSpec, StepResult, StepSpec
+from balsam.schemas.sessions import (
+    ClaimRequest,
+    Outlook,
+    OutlookRequest,
+    ReportReply,
+    SessionInfo,
+    SessionRequest,
+    StepClaimRequest,
+)
+
+
+class Client:
+    """What launchers, agents and processing components ask of the core.
+
+    Every call may raise DatabaseUnreachable; those that name a session may raise LeaseLostError.
+    """
+
+    def __init__(self, transport: Transport | None = None) -> None:
+        self.transport = transport or InProcess()
+
+    def listen(self) -> Listener:
+        """Open a stream of notices."""
+        return self.transport.listen()
+
+    def open_session(self, request: SessionRequest) -> SessionInfo:
+        """Open a session for a process."""
+        reply: SessionInfo = self.transport.call("sessions.open", request)
+        return reply
+
+    def live_sessions(self) -> list[SessionInfo]:
+        """Return the sessions that have not ended."""
+        reply: list[SessionInfo] = self.transport.call("sessions.list")
+        return reply
+
+    def heartbeat(self, session_id: int) -> None:
+        """Renew a lease."""
+        self.transport.call("sessions.heartbeat", session_id)
+
+    def close_session(self, session_id: int, reason: str) -> int:
+        """End a session and free what it holds; return how many jobs that were."""
+        reply: int = self.transport.call("sessions.close", session_id, reason)
+        return reply
+
+    def reap_expired(self) -> int:
+        """End the sessions whose lease is over; return how many jobs were freed."""
+        reply: int = self.transport.call("sessions.reap")
+        return reply
+
+    def reconcile(self, session_id: int, known: Sequence[str]) -> int:
+        """Free the jobs the session holds and its owner does not know of."""
+        reply: int = self.transport.call("sessions.reconcile", session_id, known)
+        return reply
+
+    def claim(self, request: ClaimRequest) -> list[JobSpec]:
+        """Claim runnable jobs, best first."""
+        reply: list[JobSpec] = self.transport.call("jobs.claim", request)
+        return reply
+
+    def report(self, session_id: int, reports: Sequence[JobReport]) -> ReportReply:
+        """Report what became of claimed jobs; may be repeated when the reply was lost."""
+        reply: ReportReply = self.transport.call("jobs.report", session_id, reports)
+        return reply
+
+    def lost(self, session_id: int, job_ids: Sequence[str]) -> list[str]:
+        """Return those of these jobs that the session no longer holds."""
+        reply: list[str] = self.transport.call("jobs.lost", session_id, job_ids)
+        return reply
+
+    def outlook(self, request: OutlookRequest) -> Outlook:
+        """Count what is left to do for a launcher with these bounds."""
+        reply: Outlook = self.transport.call("jobs.outlook", request)
+        return reply
+
+    def claim_steps(self, request: StepClaimRequest) -> list[StepSpec]:
+        """Claim jobs whose next step is a hook or staging."""
+        reply: list[StepSpec] = self.transport.call("steps.claim", request)
+        return reply
+
+    def report_steps(self, session_id: int, results: Sequence[StepResult]) -> ReportReply:
+        """Report what hooks and staging did."""
+        reply: ReportReply = self.transport.call("steps.report", session_id, results)
+        return reply

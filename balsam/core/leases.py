@@ -1,0 +1,80 @@
+"""Sessions: who holds jobs, for how long, and what becomes of the jobs of one that is gone.
+
+Only the database clock decides when a lease has ended. An owner on this host that is dead is recognised at once.
+"""
+
+from collections.abc import Iterable, Sequence
+
+from django.db import transaction
+
+from balsam.core import sql, transitions
+from balsam.core.retrying import retrying
+from balsam.exceptions import LeaseLostError
+from balsam.schemas.sessions import SessionInfo, SessionRequest
+
+#: A lease lasts this long without a heartbeat.
+LEASE_SEC = 180.0
+
+
+@retrying
+def open_session(request: SessionRequest) -> SessionInfo:
+    """Open a session for a process."""
+    row = sql.fetch(
+        "open_session",
+        kind=request.kind,
+        label=request.label,
+        host=request.host,
+        boot_id=request.boot_id,
+        pid=request.pid,
+        start_time=request.start_time,
+        lease_sec=LEASE_SEC,
+    )[0]
+    return _info(row)
+
+
+@retrying
+def heartbeat(session_id: int) -> None:
+    """Renew a lease; raises LeaseLostError when the session has ended or was taken over."""
+    if not sql.run("heartbeat", session_id=session_id, lease_sec=LEASE_SEC):
+        raise LeaseLostError(f"Session {session_id} has ended: its lease ran out, or another process took it over.")
+
+
+def live_sessions() -> list[SessionInfo]:
+    """Return the sessions that have not ended; ``expires_sec`` is negative for those whose lease is over."""
+    return [_info(row) for row in sql.fetch("live_sessions")]
+
+
+@retrying
+def close(session_id: int, reason: str = "closed") -> int:
+    """End a session and free what it holds; return how many jobs that were. Ending it twice is harmless."""
+    with transaction.atomic():
+        ended = sql.run("end_session", session_id=session_id, reason=reason)
+        return transitions.recover(session_id, reason) if ended else 0
+
+
+def take_over(sessions: Iterable[int], reason: str) -> int:
+    """End sessions whose owner is known to be dead; return how many jobs were freed."""
+    return sum(close(session_id, reason) for session_id in sessions)
+
+
+def reap_expired() -> int:
+    """End the sessions whose lease is over by the database clock; return how many jobs were freed."""
+    freed = 0
+    for info in live_sessions():
+        if info.expires_sec < 0:
+            freed += close(info.session_id, f"Lost contact with the {info.kind} on {info.host} (pid {info.pid})")
+    return freed
+
+
+@retrying
+def reconcile(session_id: int, known: Sequence[str]) -> int:
+    """Free the jobs that a session holds and its owner does not know of (a claim whose reply was lost)."""
+    with transaction.atomic():
+        return transitions.recover(session_id, "The launcher never learned that it had claimed the job", keep=known)
+
+
+def _info(row: tuple[object, ...]) -> SessionInfo:
+    session_id, kind, host, boot_id, pid, start_time, expires_sec = row
+    return SessionInfo(
+        int(str(session_id)), str(kind), str(host), str(boot_id), int(str(pid)), float(str(start_time)), float(str(expires_sec))
+    )

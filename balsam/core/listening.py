@@ -1,0 +1,62 @@
+"""Listen for notices on a connection of its own, and the connection habits of a long-lived process."""
+
+import os
+import select
+
+import psycopg2
+from django.db import connection
+
+from balsam.core import notices
+from balsam.core.backend.base import policy
+from balsam.exceptions import DatabaseUnreachable
+
+
+class DatabaseListener:
+    """A connection that LISTENs. `wait` may be called by one thread, `wake` by any."""
+
+    def __init__(self) -> None:
+        connection.ensure_connection()
+        self._wake_out, self._wake_in = os.pipe()
+        self._raw = psycopg2.connect(**connection.get_connection_params())
+        self._raw.autocommit = True
+        with self._raw.cursor() as cursor:
+            cursor.execute(f"LISTEN {notices.CHANNEL}")
+
+    def wait(self, timeout_sec: float) -> list[str]:
+        """Return the topics that came, waiting at most this long; [] after a timeout or a `wake`.
+
+        Raises DatabaseUnreachable when the connection has broken: open a new listener, and look at
+        everything, since notices may have been missed.
+        """
+        if not self._raw.notifies:
+            ready, _, _ = select.select([self._raw, self._wake_out], [], [], timeout_sec)
+            if self._wake_out in ready:
+                os.read(self._wake_out, 4096)
+        try:
+            self._raw.poll()
+        except psycopg2.Error as error:
+            raise DatabaseUnreachable(f"The connection that listens for work has broken: {error}") from error
+        topics = [notice.payload for notice in self._raw.notifies]
+        self._raw.notifies.clear()
+        return list(dict.fromkeys(topics))
+
+    def wake(self) -> None:
+        """Make `wait` return at once."""
+        os.write(self._wake_in, b"w")
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._raw.close()
+        os.close(self._wake_in)
+        os.close(self._wake_out)
+
+
+def be_patient() -> None:
+    """Wait long for a database that is down, and start it again where it is this host's and ours."""
+    policy.down_sec = 600.0
+    policy.revive = True
+
+
+def close_connection() -> None:
+    """Close the calling thread's connection."""
+    connection.close()

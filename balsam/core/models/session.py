@@ -1,0 +1,32 @@
+"""The session table: one row per process that holds jobs, with its lease by the database clock."""
+
+from django.db import models
+from django.db.models.functions import Now
+
+
+class Session(models.Model):
+    """A lease. Jobs point at the session that holds them; a heartbeat touches this row alone."""
+
+    kind = models.CharField(max_length=20)
+    label = models.TextField(default="", db_default="")
+    host = models.TextField()
+    boot_id = models.TextField()
+    pid = models.BigIntegerField()
+    start_time = models.FloatField()
+    created = models.DateTimeField(db_default=Now())
+    heartbeat = models.DateTimeField(db_default=Now())
+    #: The lease ends here unless a heartbeat comes.
+    expires = models.DateTimeField()
+    ended = models.DateTimeField(null=True)
+    end_reason = models.TextField(default="", db_default="")
+
+    class Meta:
+        indexes = [models.Index(fields=["expires"], condition=models.Q(ended=None), name="session_live")]
+
+    @property
+    def lock_text(self) -> str:
+        """What the jobs held by this session show as their lock: ``host:pid``."""
+        return f"{self.host}:{self.pid}"
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.lock_text} (session {self.pk})"

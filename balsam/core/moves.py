@@ -1,0 +1,177 @@
+"""Lock jobs, plan where each goes, write it: the mechanism below `transitions`, its only user.
+
+A `Batch` lives inside one transaction. Rows are locked first, so what is planned on them holds when it is written.
+"""
+
+import uuid
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+
+from balsam.core import notices, sql
+from balsam.core.lifecycle import Facts, settle
+from balsam.states import END_STATES, HOOK_STATES, RUNNABLE_STATES
+from balsam.states import JobState as S
+
+_CLAIMABLE = frozenset(RUNNABLE_STATES + HOOK_STATES)
+
+
+@dataclass(slots=True)
+class Row:
+    """A locked job: its state as planned so far, and as it is in the database (``stored``)."""
+
+    job_id: uuid.UUID
+    name: str
+    stored: S
+    state: S
+    attempt: int
+    session_id: int | None
+    on_parent_failure: str
+    facts: Facts
+    held_by: int | None
+    return_code: int | None = None
+    is_changed: bool = False
+
+    @property
+    def cute_id(self) -> str:
+        """Short label for messages."""
+        return f"[{self.name} | {str(self.job_id)[:8]}]"
+
+
+@dataclass(slots=True)
+class _Event:
+    job_id: uuid.UUID
+    age_sec: float
+    from_state: str
+    to_state: str
+    cause: str
+    message: str
+    attempt: int
+
+
+@dataclass(slots=True)
+class Batch:
+    """Planned moves of locked rows and the events that record them."""
+
+    rows: dict[uuid.UUID, Row] = field(default_factory=dict)
+    _events: list[_Event] = field(default_factory=list)
+
+    @classmethod
+    def lock(cls, job_ids: Iterable[uuid.UUID]) -> "Batch":
+        """Lock these jobs, in the order of their ids; unknown ones are absent from ``rows``."""
+        batch = cls()
+        for row in sql.fetch("lock_jobs", ids=[str(job_id) for job_id in job_ids]):
+            batch.rows[_uuid(row[0])] = _row(row)
+        return batch
+
+    def enter(self, row: Row, state: S, message: str = "", *, cause: str = "", age_sec: float = 0.0) -> None:
+        """Plan that a row enters a state, which frees it unless the state is RUNNING."""
+        self.note(row, message, cause=cause, age_sec=age_sec, state=state)
+        row.state = state
+        if state is not S.RUNNING:
+            row.session_id = None
+
+    def note(
+        self, row: Row, message: str, *, cause: str = "", age_sec: float = 0.0, state: S | None = None
+    ) -> None:
+        """Record something without moving the row (``state`` None), or the move to ``state``."""
+        row.is_changed = True
+        to_state = row.state if state is None else state
+        self._events.append(
+            _Event(row.job_id, age_sec, row.state, to_state, cause, _storable(message), row.attempt)
+        )
+
+    def free(self, row: Row) -> None:
+        """Plan that nobody holds the row any more; its state stays."""
+        row.session_id = None
+        row.is_changed = True
+
+    def settle(self, row: Row) -> None:
+        """Plan the states that follow without work."""
+        for state, message in settle(row.state, row.facts):
+            self.enter(row, state, message)
+
+    def add_parents(self, row: Row, pending: int, failed: int) -> None:
+        """Note how many parents are unfinished, and how many of these will never finish."""
+        fails = failed if row.on_parent_failure == "fail" else 0
+        waits_for = pending - failed if row.on_parent_failure == "ignore" else pending
+        row.facts = replace(row.facts, pending_parents=waits_for, failed_parents=fails)
+        row.is_changed = True
+
+    def write(self) -> list[Row]:
+        """Write what is planned and tell listeners; returns the rows that entered an end state."""
+        changed = [row for row in self.rows.values() if row.is_changed]
+        if not changed:
+            return []
+        events = self._events
+        sql.run(
+            "move_jobs",
+            ids=[str(r.job_id) for r in changed],
+            from_states=[r.stored.value for r in changed],
+            to_states=[r.state.value for r in changed],
+            sessions=[r.session_id for r in changed],
+            attempts=[r.attempt for r in changed],
+            timeouts=[r.facts.timeouts for r in changed],
+            errors=[r.facts.errors for r in changed],
+            pending=[r.facts.pending_parents for r in changed],
+            return_codes=[r.return_code for r in changed],
+            e_ids=[str(e.job_id) for e in events],
+            e_ages=[e.age_sec for e in events],
+            e_from=[str(e.from_state) for e in events],
+            e_to=[str(e.to_state) for e in events],
+            e_causes=[e.cause for e in events],
+            e_messages=[e.message for e in events],
+            e_attempts=[e.attempt for e in events],
+        )
+        _tell(changed)
+        return [r for r in changed if r.state in END_STATES and r.stored is not r.state]
+
+
+def _tell(changed: list[Row]) -> None:
+    topics = set()
+    for row in changed:
+        if row.session_id is None and row.state in _CLAIMABLE:
+            topics.add(notices.WORK)
+        if row.state in END_STATES and row.stored is not row.state:
+            topics.add(notices.END)
+        if row.held_by is not None and row.stored is S.RUNNING and row.session_id is None:
+            topics.add(f"{notices.LOST} {row.held_by}")
+    if topics:
+        notices.notify(*topics)
+
+
+def _storable(message: str) -> str:
+    """A message PostgreSQL can store: no NUL, and no more than the history should hold."""
+    return message.replace("\0", "\\0")[:20_000]
+
+
+def _uuid(value: object) -> uuid.UUID:
+    return value if isinstance(value, uuid.UUID) else uuid.UUID(str(value))
+
+
+def _row(columns: tuple[object, ...]) -> Row:
+    (job_id, name, state, attempt, session_id, pending, policy, app_known, has_pre, has_post, stages_in, stages_out,
+     wait, on_error, on_timeout, auto_retry, timeouts, max_timeouts, errors, max_errors) = columns  # fmt: skip
+    facts = Facts(
+        app_known=bool(app_known),
+        has_preprocess=bool(has_pre),
+        has_postprocess=bool(has_post),
+        stages_in=bool(stages_in),
+        stages_out=bool(stages_out),
+        wait_for_parents=bool(wait),
+        pending_parents=_int(pending),
+        post_error_handler=bool(on_error),
+        post_timeout_handler=bool(on_timeout),
+        auto_timeout_retry=bool(auto_retry),
+        timeouts=_int(timeouts),
+        max_timeout_retries=_int(max_timeouts),
+        errors=_int(errors),
+        max_error_retries=_int(max_errors),
+    )
+    held_by = None if session_id is None else _int(session_id)
+    return Row(
+        _uuid(job_id), str(name), S(str(state)), S(str(state)), _int(attempt), held_by, str(policy), facts, held_by
+    )
+
+
+def _int(value: object) -> int:
+    return int(value)  # type: ignore[call-overload,no-any-return]

@@ -1,0 +1,41 @@
+"""The one door: what may be asked of the core, in one table.
+
+A transport calls an operation by its name. Each takes one request (None where there is nothing to say) and returns
+plain data from `balsam.schemas`.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from balsam.core import claims, leases, transitions
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """A function of the core, and where a server would offer it."""
+
+    function: Callable[..., Any]
+    method: str
+    path: str
+
+
+OPERATIONS: Mapping[str, Operation] = {
+    "sessions.open": Operation(leases.open_session, "POST", "/sessions/"),
+    "sessions.list": Operation(leases.live_sessions, "GET", "/sessions/"),
+    "sessions.heartbeat": Operation(leases.heartbeat, "PUT", "/sessions/{session_id}"),
+    "sessions.close": Operation(leases.close, "DELETE", "/sessions/{session_id}"),
+    "sessions.reap": Operation(leases.reap_expired, "POST", "/sessions/reap"),
+    "sessions.reconcile": Operation(leases.reconcile, "POST", "/sessions/{session_id}/reconcile"),
+    "jobs.claim": Operation(claims.claim, "POST", "/sessions/{session_id}"),
+    "jobs.report": Operation(transitions.report, "PATCH", "/sessions/{session_id}/jobs"),
+    "jobs.lost": Operation(claims.lost, "POST", "/sessions/{session_id}/lost"),
+    "jobs.outlook": Operation(claims.outlook, "POST", "/jobs/outlook"),
+    "steps.claim": Operation(claims.claim_steps, "POST", "/sessions/{session_id}/steps"),
+    "steps.report": Operation(transitions.report_steps, "PATCH", "/sessions/{session_id}/steps"),
+}
+
+
+def call(name: str, *args: Any, **kwargs: Any) -> Any:
+    """Run an operation; KeyError for an unknown one."""
+    return OPERATIONS[name].function(*args, **kwargs)

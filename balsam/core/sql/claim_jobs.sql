@@ -1,0 +1,25 @@
+-- Claim runnable jobs, best first. The partial index runnable_jobs has this WHERE and this ORDER.
+WITH picked AS (
+    SELECT job_id, application
+    FROM core_balsamjob
+    WHERE state IN ('PREPROCESSED', 'RESTART_READY') AND session_id IS NULL
+      AND num_nodes <= %(max_nodes)s
+      AND (NOT %(serial_only)s OR (num_nodes = 1 AND ranks_per_node = 1))
+      AND (%(max_wall_time_min)s::float8 IS NULL OR wall_time_minutes <= %(max_wall_time_min)s::float8)
+      AND (%(workflow)s = '' OR position(%(workflow)s in workflow) > 0)
+      AND job_id <> ALL (%(exclude)s::uuid[])
+      AND EXISTS (SELECT 1 FROM core_session WHERE id = %(session_id)s AND ended IS NULL)
+    ORDER BY priority DESC, num_nodes DESC, wall_time_minutes DESC, number
+    LIMIT %(limit)s
+    FOR UPDATE SKIP LOCKED
+)
+UPDATE core_balsamjob j
+SET session_id = %(session_id)s, lock = %(lock)s
+FROM (picked p LEFT JOIN core_applicationdefinition a ON a.name = p.application)
+WHERE j.job_id = p.job_id
+RETURNING j.job_id::text, j.number, j.name, j.workflow, j.attempt, j.application, j.args, a.executable, a.envscript,
+    j.user_workdir, j.environ_vars::text, j.num_nodes, j.ranks_per_node, j.threads_per_rank, j.threads_per_core,
+    j.cpu_affinity, j.gpus_per_rank, j.memory_mb_per_node, j.node_packing_count, j.mpi_flags, j.wall_time_minutes,
+    j.priority,
+    ARRAY(SELECT d.parent_id::text FROM core_jobdependency d JOIN core_balsamjob q ON q.job_id = d.parent_id
+          WHERE d.child_id = j.job_id ORDER BY q.number)

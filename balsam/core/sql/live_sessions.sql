@@ -1,0 +1,3 @@
+-- Sessions that have not ended, with the seconds their lease still lasts.
+SELECT id, kind, host, boot_id, pid, start_time, extract(epoch FROM expires - clock_timestamp())
+FROM core_session WHERE ended IS NULL ORDER BY id

@@ -1,0 +1,16 @@
+-- Lock jobs in the order of their ids (so that two batches cannot deadlock) and return what decides their next step.
+-- ids: uuid[]
+SELECT j.job_id, j.name, j.state, j.attempt, j.session_id, j.pending_parents, j.on_parent_failure,
+       a.id IS NOT NULL AS app_known,
+       coalesce(a.preprocess, '') <> '' AS has_preprocess,
+       coalesce(a.postprocess, '') <> '' AS has_postprocess,
+       j.stage_in_url <> '' OR (j.input_files <> '' AND EXISTS
+           (SELECT 1 FROM core_jobdependency d WHERE d.child_id = j.job_id)) AS stages_in,
+       j.stage_out_url <> '' AND j.stage_out_files <> '' AS stages_out,
+       j.wait_for_parents, j.post_error_handler, j.post_timeout_handler, j.auto_timeout_retry,
+       j.timeouts, j.max_timeout_retries, j.errors, j.max_error_retries
+FROM core_balsamjob j
+LEFT JOIN core_applicationdefinition a ON a.name = j.application
+WHERE j.job_id = ANY(%(ids)s::uuid[])
+ORDER BY j.job_id
+FOR NO KEY UPDATE OF j
