@@ -78,7 +78,9 @@ class ChannelIdentity:
 
     def accepts(self, proof: str, role: Role, worker_id: int, nonces: Nonces) -> bool:
         """Say whether ``proof`` is that of a peer with the same identity, in constant time."""
-        return hmac.compare_digest(proof.encode(), self.proof(role, worker_id, nonces).encode())
+        return hmac.compare_digest(
+            proof.encode(errors="replace"), self.proof(role, worker_id, nonces).encode()
+        )
 
 
 def encode_frame(message: Message, *, limit: int = MAX_FRAME_BYTES) -> bytes:
