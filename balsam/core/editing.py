@@ -14,7 +14,16 @@ from balsam.core.models.job import CORE_COLUMNS
 from balsam.exceptions import AmbiguousError, ConflictError, NotFoundError, UsageError
 from balsam.lib.envstrings import parse_environ
 
-_TRUTH = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
+_TRUTH = {
+    "true": True,
+    "yes": True,
+    "on": True,
+    "1": True,
+    "false": False,
+    "no": False,
+    "off": False,
+    "0": False,
+}
 
 
 def modify_job(fragment: str, attribute: str, text: str) -> tuple[BalsamJob, Any]:
@@ -73,7 +82,9 @@ def find_app(name_or_id: str) -> ApplicationDefinition:
         exact |= models.Q(pk=int(name_or_id))
     found = list(apps.filter(exact)[:2]) or list(apps.filter(name__icontains=name_or_id)[:3])
     if not found:
-        raise NotFoundError(f"No application has the name or number {name_or_id!r}. `balsam ls apps` lists them.")
+        raise NotFoundError(
+            f"No application has the name or number {name_or_id!r}. `balsam ls apps` lists them."
+        )
     if len(found) > 1:
         raise AmbiguousError(
             f"Several applications match {name_or_id!r}: {', '.join(app.cute_id for app in found)}. "
@@ -152,8 +163,6 @@ def parse_object(name: str, text: str) -> dict[str, Any]:
 def parse_variables(name: str, text: str) -> dict[str, str]:
     """Return environment variables given as ``A=1:B=2`` or as a JSON object."""
     return parse_environ(parse_object(name, text) if text.lstrip().startswith("{") else text)
-
-
 
 
 #: The first that fits the column wins.

@@ -24,7 +24,9 @@ def find_by_prefix(prefix: str) -> BalsamJob:
         raise NotFoundError(f"No job has an id that starts with {prefix!r}. `balsam ls` shows the ids.")
     if len(found) > 1:
         names = ", ".join(job.cute_id for job in found[:3]) + (", ..." if len(found) > 3 else "")
-        raise AmbiguousError(f"Several jobs have ids that start with {prefix!r}: {names}. Give more of the id.")
+        raise AmbiguousError(
+            f"Several jobs have ids that start with {prefix!r}: {names}. Give more of the id."
+        )
     return found[0]
 
 

@@ -15,7 +15,8 @@ class DatabaseListener:
     """A connection that LISTENs. `wait` may be called by one thread, `wake` by any."""
 
     def __init__(self) -> None:
-        connection.ensure_connection()
+        connection.ensure_connection()  # waits for the server as the connect policy says
+        connection.close()
         self._wake_out, self._wake_in = os.pipe()
         self._raw = psycopg2.connect(**connection.get_connection_params())
         self._raw.autocommit = True

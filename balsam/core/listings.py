@@ -38,6 +38,7 @@ LAUNCH_FIELDS = (
     "command",
     "from_balsam",
 )
+EVENT_FIELDS = ("job_id", "name", "timestamp", "from_state", "to_state", "attempt", "cause", "message")
 #: Not columns, but shown as if they were.
 DERIVED_FIELDS = ("parents", "state_history", "tick", "num_ranks", "working_directory", "runtime_seconds")
 
@@ -53,19 +54,13 @@ class JobFilter:
     job_id: str = ""
     state: str = ""
     workflow: str = ""
+    #: ``workflow`` is the whole name.
+    is_exact_workflow: bool = False
 
 
-@dataclass(frozen=True)
-class Page:
-    """The first rows of a listing, and how many rows it leaves out."""
-
-    rows: list[dict[str, Any]]
-    left_out: int = 0
-
-    @property
-    def left_out_text(self) -> str:
-        """The number left out, with a ``+`` where counting stopped."""
-        return f"{self.left_out}{'+' if self.left_out >= COUNT_BOUND else ''}"
+def count_text(left_out: int) -> str:
+    """Return a number of rows left out as text, with a ``+`` where counting stopped."""
+    return f"{left_out}+" if left_out >= COUNT_BOUND else str(left_out)
 
 
 def find_jobs(wanted: JobFilter) -> "QuerySet[BalsamJob]":
@@ -76,7 +71,9 @@ def find_jobs(wanted: JobFilter) -> "QuerySet[BalsamJob]":
     jobs: QuerySet[BalsamJob] = BalsamJob.objects.order_by("number")
     if wanted.name:
         jobs = jobs.filter(name__icontains=wanted.name)
-    if wanted.workflow:
+    if wanted.is_exact_workflow:
+        jobs = jobs.filter(workflow=wanted.workflow)
+    elif wanted.workflow:
         jobs = jobs.filter(workflow__icontains=wanted.workflow)
     if wanted.state:
         jobs = jobs.filter(state=known_state(wanted.state))
@@ -103,8 +100,8 @@ def filter_id(jobs: "QuerySet[BalsamJob]", fragment: str) -> "QuerySet[BalsamJob
         return jobs.alias(id_text=Cast("job_id", TextField())).filter(id_text__icontains=fragment)
 
 
-def list_jobs(wanted: JobFilter, extra_fields: Sequence[str], limit: int) -> Page:
-    """Return matching jobs with `JOB_FIELDS` and the extra ones.
+def list_jobs(wanted: JobFilter, extra_fields: Sequence[str], limit: int) -> tuple[list[dict[str, Any]], int]:
+    """Return matching jobs with `JOB_FIELDS` and the extra ones, and how many are left out.
 
     An extra field is a column, a relation path (``queued_launch__scheduler_id``), a key of the data
     (``data__x``) or one of `DERIVED_FIELDS`. Raises UsageError for others.
@@ -118,7 +115,7 @@ def list_jobs(wanted: JobFilter, extra_fields: Sequence[str], limit: int) -> Pag
         raise unknown_field(jobs, columns) from None
     if derived:
         add_derived(rows, derived)
-    return Page(rows, count_left_out(jobs, len(rows), limit))
+    return rows, count_left_out(jobs, len(rows), limit)
 
 
 def unknown_field(jobs: "QuerySet[BalsamJob]", names: Iterable[str]) -> UsageError:
@@ -169,7 +166,11 @@ def list_history(wanted: JobFilter, limit: int) -> tuple[list[tuple[BalsamJob, l
 def history_text(job: BalsamJob, events: Iterable[JobEvent]) -> str:
     """Render the events of a job as its `state_history` does."""
     known = list(events)
-    born = "" if any(not event.from_state for event in known) else history_line(JobState.CREATED, "", job.created)
+    born = (
+        ""
+        if any(not event.from_state for event in known)
+        else history_line(JobState.CREATED, "", job.created)
+    )
     return born + "".join(history_line(e.to_state, e.message, e.timestamp) for e in known)
 
 
@@ -207,7 +208,9 @@ def list_apps(name: str, app_id: str, limit: int) -> tuple[list[ApplicationDefin
         apps = apps.filter(name__icontains=name)
     if app_id:
         if not app_id.isdecimal():
-            raise UsageError(f"{app_id!r} is no id of an application; it is a number, as `balsam ls apps` shows.")
+            raise UsageError(
+                f"{app_id!r} is no id of an application; it is a number, as `balsam ls apps` shows."
+            )
         apps = apps.filter(pk=int(app_id))
     shown = list(apps[:limit])
     return shown, count_left_out(apps, len(shown), limit)
@@ -227,16 +230,5 @@ def row_of(instance: Model, names: Sequence[str] = ()) -> dict[str, Any]:
 
 
 def event_rows(job: BalsamJob, events: Iterable[JobEvent]) -> list[dict[str, Any]]:
-    """Return the events of a job as rows."""
-    return [
-        {
-            "job_id": job.job_id,
-            "name": job.name,
-            "timestamp": event.timestamp,
-            "from_state": event.from_state,
-            "to_state": event.to_state,
-            "attempt": event.attempt,
-            "message": event.message,
-        }
-        for event in events
-    ]
+    """Return the events of a job as rows of `EVENT_FIELDS`."""
+    return [{"name": job.name, **row_of(event, [n for n in EVENT_FIELDS if n != "name"])} for event in events]

@@ -87,7 +87,10 @@ def preview_apps(found: "QuerySet[ApplicationDefinition]") -> Preview:
 
 
 def delete_jobs(
-    found: "QuerySet[BalsamJob]", *, even_running: bool, on_progress: Callable[[int], Any] = lambda count: None
+    found: "QuerySet[BalsamJob]",
+    *,
+    even_running: bool,
+    on_progress: Callable[[int], Any] = lambda count: None,
 ) -> int:
     """Delete jobs, some thousands at a time, and return how many; those added meanwhile stay.
 

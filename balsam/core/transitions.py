@@ -63,14 +63,12 @@ def report(session_id: int, reports: Sequence[JobReport]) -> ReportReply:
     )
 
 
-def _starts(item: JobReport) -> bool:
-    return any(step.state is S.RUNNING for step in item.steps)
-
-
 def _is_current(row: Row, session_id: int, item: JobReport) -> bool:
-    expected = item.attempt - 1 if _starts(item) or not item.steps else item.attempt
-    if not item.steps and row.state is S.RUNNING:
-        expected = item.attempt
+    """Say whether the session still holds the job at the attempt the report is of.
+
+    A start is counted when it is reported, so a claimed job that is not RUNNING is one attempt behind.
+    """
+    expected = item.attempt if row.state is S.RUNNING else item.attempt - 1
     return row.held_by == session_id and row.attempt == expected
 
 
