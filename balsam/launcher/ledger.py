@@ -1,0 +1,173 @@
+"""What a launcher holds and what it still has to report; pure bookkeeping, times by a monotonic clock.
+
+Every claimed job is in `held` until its end, or its return, is in a report; nothing is forgotten in between.
+"""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from balsam.schemas.jobs import JobReport, JobSpec, Step
+from balsam.states import JobState as S
+
+__all__ = ["Ending", "HeldJob", "Ledger"]
+
+
+@dataclass(slots=True)
+class HeldJob:
+    """A claimed job: queued at a worker, or started."""
+
+    spec: JobSpec
+    worker: int
+    is_started: bool = False
+    #: The core has taken it away (killed, deleted, reset): its end is nobody's business.
+    is_lost: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a started job ended: ``return_code`` None means that it could not be started at all."""
+
+    job_id: str
+    attempt: int
+    return_code: int | None
+    tail: str = ""
+
+
+@dataclass(slots=True)
+class _Pending:
+    """A report that is not sent yet; steps with the time they happened."""
+
+    attempt: int
+    steps: list[tuple[S, float, str]] = field(default_factory=list)
+    return_code: int | None = None
+    message: str = ""
+
+
+class Ledger:
+    """The jobs a launcher holds and the reports it owes."""
+
+    def __init__(self) -> None:
+        self.held: dict[str, HeldJob] = {}
+        self._pending: dict[str, _Pending] = {}
+        #: Jobs that can never be placed here, with the reason.
+        self.unplaceable: dict[str, str] = {}
+        self.started = 0
+        self._queued: Counter[int] = Counter()
+
+    def assign(self, specs: Iterable[JobSpec], worker: int) -> None:
+        """Note that these jobs are claimed and go to a worker."""
+        for spec in specs:
+            self.held[spec.job_id] = HeldJob(spec, worker)
+            self._queued[worker] += 1
+
+    def refuse(self, spec: JobSpec, reason: str, when: float) -> None:
+        """Owe the report that a claimed job fails before it is started."""
+        self._owe(spec.job_id, spec.attempt).steps.append((S.FAILED, when, reason))
+
+    def start(self, job_id: str, attempt: int, when: float) -> HeldJob | None:
+        """Note a start; None for a job that is not held."""
+        job = self.held.get(job_id)
+        if job is None:
+            return None
+        job.is_started = True
+        self.started += 1
+        self._queued[job.worker] -= 1
+        if not job.is_lost:
+            self._owe(job_id, attempt).steps.append((S.RUNNING, when, ""))
+        return job
+
+    def end(self, ending: Ending, when: float, *, stopped: str = "") -> HeldJob | None:
+        """Note an end; ``stopped`` says why this launcher was stopping its jobs, if it was."""
+        job = self._drop(ending.job_id)
+        if job is None or job.is_lost:
+            return job
+        pending = self._owe(ending.job_id, ending.attempt)
+        pending.return_code = ending.return_code
+        pending.steps.append(_step(ending, job, stopped, when))
+        return job
+
+    def give_back(self, job_id: str, attempt: int, reason: str, *, is_hopeless: bool) -> None:
+        """Note that a worker returned a job unstarted; a hopeless one is not claimed again."""
+        job = self._drop(job_id)
+        if job is None or job.is_lost:
+            return
+        self._owe(job_id, attempt).message = reason if is_hopeless else ""
+        if is_hopeless:
+            self.unplaceable[job_id] = reason
+
+    def lose_worker(self, worker: int, reason: str, when: float) -> list[HeldJob]:
+        """Owe that everything a dead worker had goes back; return what it had."""
+        gone = [job for job in self.held.values() if job.worker == worker]
+        for job in gone:
+            self._drop(job.spec.job_id)
+            if job.is_lost:
+                continue
+            pending = self._owe(job.spec.job_id, job.spec.attempt)
+            if job.is_started:
+                pending.steps.append((S.RESTART_READY, when, reason))
+        return gone
+
+    def lose(self, job_ids: Iterable[str]) -> list[HeldJob]:
+        """Note that the core has taken jobs away; return those that are here."""
+        lost = []
+        for job_id in job_ids:
+            self._pending.pop(job_id, None)
+            job = self.held.get(job_id)
+            if job is not None and not job.is_lost:
+                job.is_lost = True
+                lost.append(job)
+        return lost
+
+    def queued(self, worker: int) -> int:
+        """How many jobs a worker has been given that have not started."""
+        return self._queued[worker]
+
+    @property
+    def owes(self) -> int:
+        """Number of reports not taken yet."""
+        return len(self._pending)
+
+    def take_reports(self, now: float, limit: int = 1000) -> list[JobReport]:
+        """Take the oldest owed reports; their ages count from ``now``."""
+        ids = list(self._pending)[:limit]
+        return [_report(job_id, self._pending.pop(job_id), now) for job_id in ids]
+
+    def known_ids(self) -> list[str]:
+        """Ids of all jobs that are held or owed a report."""
+        return [*self.held, *(job_id for job_id in self._pending if job_id not in self.held)]
+
+    def _drop(self, job_id: str) -> HeldJob | None:
+        job = self.held.pop(job_id, None)
+        if job is not None and not job.is_started:
+            self._queued[job.worker] -= 1
+        return job
+
+    def _owe(self, job_id: str, attempt: int) -> _Pending:
+        return self._pending.setdefault(job_id, _Pending(attempt))
+
+
+def _step(ending: Ending, job: HeldJob, stopped: str, when: float) -> tuple[S, float, str]:
+    if ending.return_code is None:
+        return S.FAILED, when, ending.tail
+    if ending.return_code == 0:
+        return S.RUN_DONE, when, ""
+    if stopped and job.is_started:
+        return S.RUN_TIMEOUT, when, stopped
+    return S.RUN_ERROR, when, _error_text(ending)
+
+
+def _error_text(ending: Ending) -> str:
+    code = ending.return_code or 0
+    what = f"exit code {code}" if code > 0 else f"killed by signal {-code}"
+    return f"{what}\n{ending.tail}" if ending.tail else what
+
+
+def _report(job_id: str, pending: _Pending, now: float) -> JobReport:
+    return JobReport(
+        job_id=job_id,
+        attempt=pending.attempt,
+        steps=tuple(Step(state, max(0.0, now - when), message) for state, when, message in pending.steps),
+        return_code=pending.return_code,
+        message=pending.message,
+    )

@@ -1,0 +1,34 @@
+"""What a launcher is asked to do."""
+
+from dataclasses import dataclass
+
+__all__ = ["LauncherOptions"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LauncherOptions:
+    """The command line of a launcher, checked."""
+
+    #: "serial": one worker per node runs single-rank jobs. "mpi": jobs start through the MPI launcher.
+    mode: str
+    #: Take only jobs whose workflow contains this; '' for all.
+    workflow: str = ""
+    #: Minutes until the launcher stops; None for no limit.
+    time_limit_min: float | None = None
+    num_transition_threads: int = 2
+    gpus_per_node: int | None = None
+    limit_nodes: int | None = None
+    offset_nodes: int = 0
+    #: Stay when nothing is left to do.
+    persistent: bool = False
+    #: Start jobs that are expected to need more time than is left.
+    start_unfit: bool = False
+    #: Seconds between asking jobs to end and killing them.
+    grace_sec: float = 8.0
+    #: How long to stay, with nothing to run, for work that somebody else may make ready.
+    idle_sec: float = 60.0
+
+    @property
+    def is_serial(self) -> bool:
+        """Whether only single-node, single-rank jobs run."""
+        return self.mode == "serial"

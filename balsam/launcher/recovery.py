@@ -1,0 +1,54 @@
+"""Recognise launchers that are dead, and take over what they held.
+
+An owner on this host is looked at directly (host, boot, pid, start time): what it left running is killed before
+its jobs are freed, so a job never runs twice at once. Owners elsewhere are given until their lease ends.
+"""
+
+import logging
+import os
+import signal
+from pathlib import Path
+
+from balsam.client import Client
+from balsam.launcher.journal import left_behind
+from balsam.lib.processes import ProcessIdentity, is_alive, orphans_of
+from balsam.schemas.sessions import SessionInfo
+
+__all__ = ["recover"]
+
+logger = logging.getLogger(__name__)
+
+
+def recover(client: Client, log_dir: Path) -> int:
+    """Free the jobs of dead owners; return how many."""
+    sessions = client.live_sessions()
+    live = {info.session_id for info in sessions}
+    dead = [info for info in sessions if is_alive(_identity(info)) is False]
+    gone = {info.session_id for info in dead}
+    for session_id, journal in left_behind(log_dir):
+        if session_id in gone or session_id not in live:
+            reply = client.report(session_id, journal.read())
+            logger.info("Replayed %d results of session %d, which it could not report", reply.applied, session_id)
+            journal.clear()
+    freed = client.reap_expired()
+    for info in dead:
+        _kill_orphans(info)
+        reason = f"Its {info.kind} on {info.host} (pid {info.pid}) has died"
+        count = client.close_session(info.session_id, reason)
+        logger.warning("%s: %d jobs are free again", reason, count)
+        freed += count
+    return freed
+
+
+def _identity(info: SessionInfo) -> ProcessIdentity:
+    return ProcessIdentity(info.host, info.boot_id, info.pid, info.start_time)
+
+
+def _kill_orphans(info: SessionInfo) -> None:
+    """Kill what a dead owner's jobs and hooks have left running on this host."""
+    for pid in orphans_of("BALSAM_SESSION", str(info.session_id)):
+        logger.warning("Killing process %d, left behind by session %d", pid, info.session_id)
+        try:
+            os.kill(pid, signal.SIGKILL)
+        except ProcessLookupError:
+            continue
