@@ -1,0 +1,143 @@
+"""The server of one database directory, as the rest of Balsam sees it.
+
+At most one server runs on a directory, whoever asks; and nothing here ends a server but `stop` and `reset`.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from balsam.exceptions import ConflictError, DatabaseUnreachable
+from balsam.lib.processes import is_alive
+from balsam.postgres import ownership
+from balsam.postgres.accounts import check_may_control, may_control
+from balsam.postgres.connecting import answers_on_socket, answers_on_tcp, is_this_host
+from balsam.postgres.control import stop_server
+from balsam.postgres.creation import create_database_dir
+from balsam.postgres.layout import Layout
+from balsam.postgres.locking import only_one
+from balsam.postgres.postmaster import clear_remains, running_postmaster
+from balsam.postgres.serverinfo import ServerInfo, read_server_info
+from balsam.postgres.starting import bring_up
+
+
+@dataclass(frozen=True)
+class Status:
+    """What can be seen of a server from here; ``pid`` is None where it runs elsewhere or not at all."""
+
+    db_path: Path
+    is_running: bool
+    host: str
+    port: int
+    socket_dir: str
+    pid: int | None
+
+
+class Cluster:
+    """The server of the database directory ``db_path``."""
+
+    def __init__(self, db_path: Path) -> None:
+        self._layout = Layout(Path(db_path).expanduser().resolve())
+
+    @property
+    def db_path(self) -> Path:
+        """The directory, without symbolic links."""
+        return self._layout.root
+
+    def init(self, migrate: Callable[[Path], None] | None = None) -> bool:
+        """Make the database, or keep the one that is there; True if it was made.
+
+        ``migrate`` is called with the directory while the server runs. Afterwards the server is as it was:
+        stopped, unless it ran before. Raises UsageError or DatabaseError.
+        """
+        is_new = create_database_dir(self._layout)
+        if migrate is not None:
+            started = self.ensure_running()
+            try:
+                migrate(self.db_path)
+            finally:
+                if started:
+                    self.stop()
+        return is_new
+
+    def ensure_running(self, *, force_takeover: bool = False) -> bool:
+        """Return at once if the server answers, else start it; True if it was started here.
+
+        Many processes may call this at once. Where only a `server-info` was copied to, nothing is started.
+        ``force_takeover`` starts it even if another host is recorded as running it, which destroys the
+        database if that is true. Raises DatabaseUnreachable, ConflictError or DatabaseError.
+        """
+        info = read_server_info(self.db_path)
+        if not self._layout.has_cluster:
+            return _check_remote(info)
+        if is_this_host(info.host) and answers_on_socket(info):
+            return False
+        if not may_control(self._layout.data_dir) and answers_on_tcp(info):
+            return False
+        check_may_control(self._layout.data_dir)
+        with only_one(self._layout.lock):
+            return bring_up(self._layout, force_takeover=force_takeover)
+
+    def revive(self) -> bool:
+        """As `ensure_running`, but a server that was stopped in order stays so.
+
+        Raises DatabaseUnreachable in that case.
+        """
+        info = read_server_info(self.db_path)
+        if is_this_host(info.host) and answers_on_socket(info):
+            return False
+        if self._layout.has_cluster and ownership.read_owner(self._layout.owner_record) is None:
+            raise DatabaseUnreachable(
+                f"The server of {self.db_path} has been stopped.\nStart it with `balsam server --connect`."
+            )
+        return self.ensure_running()
+
+    def stop(self) -> bool:
+        """End the server, cutting off its clients; False if none runs.
+
+        Raises ConflictError when another host runs it, DatabaseError when it does not end: the records then
+        still say that it runs.
+        """
+        layout = self._layout
+        if not layout.has_cluster:
+            return False
+        check_may_control(layout.data_dir)
+        with only_one(layout.lock):
+            pid = running_postmaster(layout.data_dir)
+            if pid is None:
+                self._check_not_elsewhere()
+                clear_remains(layout.data_dir)
+            else:
+                stop_server(layout, pid)
+            ownership.release(layout.owner_record)
+            return pid is not None
+
+    def reset(self) -> None:
+        """Stop the server and start it again."""
+        self.stop()
+        self.ensure_running()
+
+    def status(self) -> Status:
+        """Say what can be seen of the server; starts nothing. Raises NoDatabaseError or DatabaseError."""
+        info = read_server_info(self.db_path)
+        pid = running_postmaster(self._layout.data_dir) if self._layout.has_cluster else None
+        is_running = pid is not None or answers_on_socket(info) or answers_on_tcp(info)
+        return Status(self.db_path, is_running, info.host, info.port, info.socket_dir, pid)
+
+    def _check_not_elsewhere(self) -> None:
+        owner = ownership.read_owner(self._layout.owner_record)
+        if owner is not None and is_alive(owner.process) is None:
+            raise ConflictError(
+                f"The server of {self.db_path} is recorded as running on host {owner.process.host}.\n"
+                f"It can be stopped only there: on {owner.process.host}, run `balsam server --stop`."
+            )
+
+
+def _check_remote(info: ServerInfo) -> bool:
+    if not answers_on_tcp(info):
+        raise DatabaseUnreachable(
+            f"Nothing answers at {info.host or 'localhost'}, port {info.port}. The database itself is elsewhere:"
+            " this directory holds only its `server-info`.\n"
+            "Open the tunnel to its host, or run `balsam server --connect` there."
+        )
+    return False

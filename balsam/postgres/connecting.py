@@ -1,0 +1,117 @@
+"""How to reach the server of a database from this process.
+
+On the server's own host this is its socket, in a directory that only the owner can enter; from elsewhere, and
+for other users, TCP. The password is given to nobody who does not prove to know it (scram-sha-256).
+"""
+
+import functools
+import os
+import pwd
+import socket
+from pathlib import Path
+from typing import NotRequired, TypedDict
+
+from balsam.postgres.serverinfo import ServerInfo, read_server_info
+
+DATABASE = "balsam"
+LOOPBACK = "127.0.0.1"
+#: First libpq that can refuse to send a password in clear (require_auth): PostgreSQL 16.
+_LIBPQ_WITH_REQUIRE_AUTH = 160000
+
+
+class ConnectionParams(TypedDict):
+    """Keyword arguments of `psycopg2.connect`."""
+
+    host: str
+    port: int
+    user: str
+    password: str
+    dbname: str
+    require_auth: NotRequired[str]
+
+
+def connection_params(db_path: Path, user: str | None = None) -> ConnectionParams:
+    """Return how to connect to the database at ``db_path``; reads one small file and starts nothing.
+
+    The role is ``user``, else $BALSAM_USER, else the one in `server-info`, else the login name. Raises
+    NoDatabaseError or DatabaseError when `server-info` is missing or damaged.
+    """
+    info = read_server_info(db_path)
+    role = user or os.environ.get("BALSAM_USER") or info.user or login_name()
+    return params_for(info, role, info.password)
+
+
+def params_for(info: ServerInfo, user: str, password: str, dbname: str = DATABASE) -> ConnectionParams:
+    """Return how to connect to the server of ``info`` as ``user``."""
+    host = address(info)
+    params = ConnectionParams(host=host, port=info.port, user=user, password=password, dbname=dbname)
+    if not host.startswith("/") and _libpq_version() >= _LIBPQ_WITH_REQUIRE_AUTH:
+        params["require_auth"] = "scram-sha-256"
+    return params
+
+
+def address(info: ServerInfo) -> str:
+    """Return the directory of the server's socket, or the host to reach by TCP."""
+    if not is_this_host(info.host):
+        return info.host or LOOPBACK
+    return info.socket_dir if has_socket(info) else LOOPBACK
+
+
+def has_socket(info: ServerInfo) -> bool:
+    """Say whether the server's socket can be seen by this process."""
+    return bool(info.socket_dir) and os.path.exists(socket_path(info))
+
+
+def socket_path(info: ServerInfo) -> str:
+    """Path of the server's socket."""
+    return f"{info.socket_dir}/.s.PGSQL.{info.port}"
+
+
+def is_this_host(host: str) -> bool:
+    """Say whether ``host``, as written in `server-info`, is the one this process runs on."""
+    return bool(host) and host == short_hostname()
+
+
+def short_hostname() -> str:
+    """Name of this host up to the first dot."""
+    return socket.gethostname().partition(".")[0]
+
+
+def login_name() -> str:
+    """Name of the user this process runs as; ``uid<number>`` where the machine has no name for it."""
+    try:
+        return pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:
+        return os.environ.get("USER") or f"uid{os.geteuid()}"
+
+
+def answers_on_socket(info: ServerInfo) -> bool:
+    """Say whether something listens on the socket; nobody but the owner can."""
+    if not has_socket(info):
+        return False
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        probe.settimeout(5.0)
+        try:
+            probe.connect(socket_path(info))
+        except OSError:
+            return False
+    return True
+
+
+def answers_on_tcp(info: ServerInfo, timeout_sec: float = 5.0) -> bool:
+    """Say whether something listens where `server-info` says."""
+    if not info.port:
+        return False
+    host = LOOPBACK if is_this_host(info.host) else info.host or LOOPBACK
+    try:
+        socket.create_connection((host, info.port), timeout=timeout_sec).close()
+    except OSError:
+        return False
+    return True
+
+
+@functools.cache
+def _libpq_version() -> int:
+    from psycopg2 import extensions
+
+    return extensions.libpq_version()

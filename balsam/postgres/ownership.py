@@ -1,0 +1,108 @@
+"""The record of the process that runs a server, or is about to start it: `.server-owner`.
+
+PostgreSQL's own guards do not see other hosts, and two servers on one shared directory destroy it. So nobody
+starts a server while the record names a process that is not known to be dead.
+"""
+
+import json
+import os
+import secrets
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from balsam.exceptions import ConflictError
+from balsam.lib.atomic import write_atomically
+from balsam.lib.processes import ProcessIdentity, identify, is_alive, this_process
+
+
+@dataclass(frozen=True)
+class Owner:
+    """A process that runs the server (``is_starting`` False), or is starting it."""
+
+    process: ProcessIdentity
+    is_starting: bool
+
+
+def read_owner(path: Path) -> Owner | None:
+    """Return who is recorded; None if nobody is. Raises ConflictError when the record cannot be understood."""
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+        return Owner(ProcessIdentity(**document["process"]), bool(document["is_starting"]))
+    except FileNotFoundError:
+        return None
+    except (ValueError, TypeError, KeyError) as error:
+        raise ConflictError(
+            f"Cannot tell whether another host runs this server: {path} is damaged ({error}).\n"
+            "Make sure that none does, remove that file, and try again."
+        ) from error
+
+
+def claim(path: Path, *, force: bool = False) -> None:
+    """Record this process as the one that starts the server.
+
+    The caller holds the lock of this host. Raises ConflictError when another process that is not known to be
+    dead is recorded; ``force`` overrides that.
+    """
+    text = _text(Owner(this_process(), is_starting=True))
+    owner = read_owner(path)
+    if owner is None:
+        if not _create(path, text):
+            raise ConflictError(
+                f"Another host has just begun to start the server of {path.parent}.\n"
+                "Try again in a moment: `balsam server --connect`."
+            )
+    elif force or owner.process == this_process() or is_alive(owner.process) is False:
+        write_atomically(path, text)
+    else:
+        raise _held(path, owner)
+
+
+def hand_over(path: Path, server_pid: int) -> None:
+    """Record the server's first process, now that it runs."""
+    process = identify(server_pid)
+    if process is not None:
+        write_atomically(path, _text(Owner(process, is_starting=False)))
+
+
+def release(path: Path) -> None:
+    """Record that no server runs."""
+    path.unlink(missing_ok=True)
+
+
+def _text(owner: Owner) -> str:
+    return json.dumps({"process": asdict(owner.process), "is_starting": owner.is_starting}) + "\n"
+
+
+def _create(path: Path, text: str) -> bool:
+    """Make the record complete in one step; False if another host was first."""
+    draft = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
+    write_atomically(draft, text)
+    try:
+        os.link(draft, path)  # unlike a rename, it fails where the name exists, also on NFS and Lustre
+    except FileExistsError:
+        return False
+    except OSError:  # no hard links here
+        return _create_without_links(path, text)
+    finally:
+        draft.unlink()
+    return True
+
+
+def _create_without_links(path: Path, text: str) -> bool:
+    try:
+        with open(path, "x", encoding="utf-8") as file:
+            file.write(text)
+    except FileExistsError:
+        return False
+    return True
+
+
+def _held(path: Path, owner: Owner) -> ConflictError:
+    process = owner.process
+    doing = "being started" if owner.is_starting else "running"
+    return ConflictError(
+        f"The server of {path.parent} is recorded as {doing} on host {process.host} (process {process.pid}),"
+        " and from here that cannot be checked. Two servers at once would destroy the database.\n"
+        f"On {process.host}, run `balsam server --stop`; then start it here. Only if you are certain that the"
+        f" process is gone for good: `balsam server --connect --force-takeover`."
+    )

@@ -1,0 +1,93 @@
+"""The file `server-info`: where the server of a database is, and the credential to reach it.
+
+A reader sees the whole old or the whole new file. Keys that Balsam does not know are kept, and a file that
+cannot be understood is never overwritten.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from balsam.exceptions import DatabaseError, NoDatabaseError
+from balsam.lib.atomic import write_atomically
+
+#: Only the owner may read the password.
+MODE = 0o600
+
+
+@dataclass(frozen=True)
+class ServerInfo:
+    """The contents of `server-info`.
+
+    ``host`` is the short name of the server's host, ``port`` its TCP port (0: none known), ``user`` the role of
+    the owner, ``socket_dir`` the directory of its socket on that host, ``instance_id`` a name of the database
+    that no other has. ``extra`` holds all other keys, which belong to somebody else.
+    """
+
+    host: str
+    port: int
+    user: str = ""
+    password: str = field(default="", repr=False)
+    socket_dir: str = ""
+    instance_id: str = ""
+    boot_id: str = ""
+    pg_bin: str = ""
+    extra: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> "ServerInfo":
+        """Build from a decoded file; raises ValueError that says which key is wrong."""
+        host, port = document.get("host") or "", document.get("port") or 0
+        if not isinstance(host, str):
+            raise ValueError(f"host is {host!r}, not a name")
+        if isinstance(port, bool) or not str(port).isdecimal() or int(port) > 65535:
+            raise ValueError(f"port is {port!r}, not a number from 1 to 65535")
+        texts = {name: document.get(name) or "" for name in _TEXT_KEYS}
+        for name, value in texts.items():
+            if not isinstance(value, str):
+                raise ValueError(f"{name} is not a text")
+        extra = {key: value for key, value in document.items() if key not in _KEYS}
+        return cls(host=host, port=int(port), extra=extra, **texts)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the document that is written: the known keys, then the others."""
+        return {name: getattr(self, name) for name in _KEYS} | dict(self.extra)
+
+
+_KEYS = tuple(item.name for item in fields(ServerInfo) if item.name != "extra")
+_TEXT_KEYS = tuple(name for name in _KEYS if name not in ("host", "port"))
+
+
+def read_server_info(db_path: Path) -> ServerInfo:
+    """Read the `server-info` of a database directory.
+
+    Raises NoDatabaseError where there is none, DatabaseError where it cannot be read or understood.
+    """
+    path = db_path / "server-info"
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(document, dict):
+            raise ValueError(f"it holds {type(document).__name__}, not an object")
+        return ServerInfo.from_json(document)
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise NoDatabaseError(
+            f"No database at {db_path}: {path.name} is missing.\n"
+            "Make one with `balsam init DIR`; `balsam which --list` shows the known ones."
+        ) from error
+    except OSError as error:
+        raise DatabaseError(
+            f"Cannot read {path}: {error.strerror}.\nOnly the owner of the database may read it."
+        ) from error
+    except ValueError as error:  # also of json and of UTF-8
+        raise DatabaseError(
+            f"Cannot understand {path}: {error}.\n"
+            f"It was left as it is. Restore it from a copy, or move it away and run `balsam init {db_path}`,"
+            " which keeps the data and writes a new one."
+        ) from error
+
+
+def write_server_info(db_path: Path, info: ServerInfo) -> None:
+    """Write `server-info` (mode 0600) as one line, replacing the old file in one step."""
+    write_atomically(db_path / "server-info", json.dumps(info.to_json()) + "\n", MODE)
