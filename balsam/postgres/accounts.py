@@ -111,7 +111,7 @@ def root_choices(owner_uid: int | None) -> Iterator[Account]:
 
 
 def user_namespace_prefix() -> tuple[str, ...]:
-    """Words that run a command as `nobody` in a user namespace, where its files stay ours; () if impossible."""
+    """Words that run a command as `nobody` of a user namespace, its files staying ours; () if impossible."""
     uid = _nobody_uid()
     prefix = ("unshare", "--user", f"--map-user={uid}", f"--map-group={uid}")
     if shutil.which(prefix[0]) is None:

@@ -11,6 +11,7 @@ import stat
 from collections.abc import Iterator
 from contextlib import suppress
 from hashlib import sha256
+from itertools import chain
 from pathlib import Path
 
 from balsam.exceptions import DatabaseError
@@ -25,7 +26,7 @@ PORTS = range(20000, 32000)
 
 def first_port() -> int:
     """Return a free port, by chance, for a new database."""
-    return next_free_port(secrets.choice(PORTS))
+    return next_free_port(PORTS.start + secrets.randbelow(len(PORTS)))
 
 
 def next_free_port(wanted: int) -> int:
@@ -34,7 +35,7 @@ def next_free_port(wanted: int) -> int:
     It may be taken again before the server has it: the server's start tells.
     """
     start = wanted if wanted in PORTS else PORTS.start
-    for port in (wanted, *range(start, PORTS.stop), *range(PORTS.start, start)):
+    for port in chain((wanted,), range(start, PORTS.stop), range(PORTS.start, start)):
         if is_free(port):
             return port
     raise DatabaseError(

@@ -136,8 +136,8 @@ class Cluster:
 def _check_remote(info: ServerInfo) -> bool:
     if not answers_on_tcp(info):
         raise DatabaseUnreachable(
-            f"Nothing answers at {info.host or 'localhost'}, port {info.port}. The database itself is elsewhere:"
-            " this directory holds only its `server-info`.\n"
+            f"Nothing answers at {info.host or 'localhost'}, port {info.port}; this directory holds only the"
+            " `server-info` of a database elsewhere.\n"
             "Open the tunnel to its host, or run `balsam server --connect` there."
         )
     return False

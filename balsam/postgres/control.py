@@ -70,7 +70,7 @@ def stop_server(layout: Layout, pid: int) -> None:
     os.kill(pid, signal.SIGINT)
     if server is not None and not wait_for(lambda: not is_alive(server), STOP_SEC):
         raise DatabaseError(
-            f"The server of {layout.root} (process {pid}) still runs {STOP_SEC:.0f} s after it was told to stop.\n"
+            f"The server of {layout.root} (process {pid}) has not stopped within {STOP_SEC:.0f} s.\n"
             f"It may be writing; {layout.server_log_dir} tells. Run `balsam server --stop` again."
         )
 

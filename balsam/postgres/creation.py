@@ -1,7 +1,7 @@
 """Make a database directory, or complete one that lacks something.
 
-What exists is kept: a cluster is never made anew, and a `server-info` never overwritten. A creation that fails
-takes away what it has made.
+What exists is kept: a cluster is never made anew, and a `server-info` never overwritten. A creation that
+fails takes away what it has made.
 """
 
 import secrets
@@ -31,7 +31,7 @@ _PASSWORD_BYTES = 32
 def create_database_dir(layout: Layout) -> bool:
     """Make what the directory lacks; True if it had no database before. No server runs because of this.
 
-    Raises UsageError when ``layout.root`` cannot be a directory, DatabaseError when the cluster cannot be made.
+    Raises UsageError when ``layout.root`` cannot be a directory, DatabaseError when there can be no cluster.
     """
     with _directory(layout.root), only_one(layout.lock):
         is_new = not layout.has_cluster
@@ -78,7 +78,7 @@ def _create(layout: Layout) -> None:
     if layout.server_info.exists():
         info = read_server_info(layout.root)
         raise DatabaseError(
-            f"{layout.server_info} describes a database on host {info.host or 'unknown'}, but there is none here.\n"
+            f"{layout.server_info} describes a database on host {info.host}, but none is here.\n"
             "It was left as it is: move it away, or choose another directory, and run `balsam init` again."
         )
     binaries = find_binaries()

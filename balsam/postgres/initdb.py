@@ -47,7 +47,7 @@ def role_name(login: str) -> str:
 
 
 def create_cluster(layout: Layout, binaries: Binaries, account: Account, secrets: Secrets, port: int) -> None:
-    """Make the cluster of a database directory that has none; raises DatabaseError, leaving nothing behind."""
+    """Make the cluster of a directory that has none; raises DatabaseError, leaving nothing behind."""
     draft = layout.unfinished_data_dir
     shutil.rmtree(draft, ignore_errors=True)
     try:

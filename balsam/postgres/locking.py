@@ -48,7 +48,7 @@ def _lock(descriptor: int, patience_sec: float, lock_path: Path) -> bool:
             return False
         raise
     raise ConflictError(
-        f"Another process has been starting or stopping the server of {lock_path.parent} for {patience_sec:.0f} s.\n"
+        f"Another process is busy with the server of {lock_path.parent} for more than {patience_sec:.0f} s.\n"
         f"It holds the lock {lock_path}: `fuser {lock_path}` names it. Wait for it, or end it, and try again."
     )
 

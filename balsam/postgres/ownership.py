@@ -24,7 +24,7 @@ class Owner:
 
 
 def read_owner(path: Path) -> Owner | None:
-    """Return who is recorded; None if nobody is. Raises ConflictError when the record cannot be understood."""
+    """Return who is recorded; None if nobody is. Raises ConflictError when the record is damaged."""
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
         return Owner(ProcessIdentity(**document["process"]), bool(document["is_starting"]))

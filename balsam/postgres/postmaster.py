@@ -1,7 +1,7 @@
 """Tell whether a cluster's server runs on this host, whatever `postmaster.pid` says.
 
-A pid counts only while its process is a PostgreSQL server that stands in the cluster's folder: after a reboot,
-or a kill -9, the number may be anybody's.
+A pid counts only while its process is a PostgreSQL server that stands in the cluster's folder: after a
+reboot, or a kill -9, the number may be anybody's.
 """
 
 import os
@@ -42,7 +42,7 @@ def read_pid_file(data_dir: Path) -> PidFile | None:
 
 
 def running_postmaster(data_dir: Path) -> int | None:
-    """Return the pid of the server that runs on ``data_dir`` on this host, ready or not; None if none does."""
+    """Return the pid of the server that runs on ``data_dir`` on this host, ready or not; None if none."""
     found = read_pid_file(data_dir)
     return found.pid if found and is_postmaster(found.pid, data_dir) else None
 

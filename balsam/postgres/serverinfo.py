@@ -21,9 +21,9 @@ MODE = 0o600
 class ServerInfo:
     """The contents of `server-info`.
 
-    ``host`` is the short name of the server's host, ``port`` its TCP port (0: none known), ``user`` the role of
-    the owner, ``socket_dir`` the directory of its socket on that host, ``instance_id`` a name of the database
-    that no other has. ``extra`` holds all other keys, which belong to somebody else.
+    ``host`` is the short name of the server's host, ``port`` its TCP port (0: none known), ``user`` the role
+    of the owner, ``socket_dir`` the directory of its socket on that host, ``instance_id`` a name of the
+    database that no other has. ``extra`` holds all other keys, which belong to somebody else.
     """
 
     host: str

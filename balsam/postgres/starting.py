@@ -1,7 +1,7 @@
 """Bring a server up, once: whoever else wants it meanwhile waits, and finds it running.
 
-`server-info` is written after the server has its port and takes connections. A start that fails leaves neither
-a process nor a claim behind.
+`server-info` is written after the server has its port and takes connections. A start that fails leaves
+neither a process nor a claim behind.
 """
 
 from collections.abc import Iterator
@@ -71,7 +71,7 @@ def _start(layout: Layout, info: ServerInfo) -> tuple[ServerInfo, int]:
             if is_free(info.port):  # so that was not the reason
                 raise
     raise DatabaseError(
-        f"The server of {layout.root} found no free port in {_PORT_ATTEMPTS} attempts; the last was {info.port}.\n"
+        f"The server of {layout.root} found no free port in {_PORT_ATTEMPTS} attempts, last {info.port}.\n"
         "Other programs take them as fast as they are chosen. Try again."
     )
 

@@ -13,7 +13,7 @@ def wait_for(
     sleep: Callable[[float], None] = time.sleep,
     clock: Callable[[], float] = time.monotonic,
 ) -> bool:
-    """Ask ``condition`` again and again, the pauses growing to 0.1 s; False when ``timeout_sec`` have passed."""
+    """Ask ``condition`` again and again, in pauses of up to 0.1 s; False after ``timeout_sec``."""
     deadline = clock() + timeout_sec
     pause_sec = 0.005
     while not condition():
