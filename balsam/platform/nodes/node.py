@@ -1,0 +1,27 @@
+"""What one node offers; every adapter describes its machine in these terms."""
+
+from dataclasses import dataclass
+
+__all__ = ["Node"]
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One host of an allocation, with what jobs may use of it.
+
+    ``cpus`` are the operating system's numbers of the logical CPUs, ``gpus`` the names by which the GPU
+    runtime selects devices (``"0"``, tiles as ``"0.1"``); both in the order in which they are to be used.
+    ``memory_mb`` is 0 where it is not known: then it limits nothing.
+    """
+
+    name: str
+    cpus: tuple[int, ...]
+    gpus: tuple[str, ...] = ()
+    memory_mb: int = 0
+
+    def __post_init__(self) -> None:
+        if not self.cpus:
+            raise ValueError(f"node {self.name} has no CPU")
+        for what, names in (("CPU", self.cpus), ("GPU", self.gpus)):
+            if len(set(names)) != len(names):
+                raise ValueError(f"node {self.name} names a {what} twice: {names}")
