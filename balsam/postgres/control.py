@@ -12,11 +12,11 @@ from pathlib import Path
 
 from balsam.exceptions import DatabaseError
 from balsam.lib.processes import identify, is_alive
+from balsam.lib.waiting import wait_for
 from balsam.postgres.accounts import Account
 from balsam.postgres.binaries import Binaries
 from balsam.postgres.layout import Layout
 from balsam.postgres.postmaster import is_postmaster, read_pid_file
-from balsam.postgres.waiting import wait_for
 
 #: Recovery after a crash replays at most `max_wal_size`.
 START_SEC = 300.0

@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 
 from balsam.exceptions import DatabaseError
-from balsam.postgres.waiting import wait_for
+from balsam.lib.waiting import wait_for
 
 PID_FILE = "postmaster.pid"
 _PROGRAM = "postgres"
