@@ -1,0 +1,66 @@
+"""What a worker tells its head: gathered, and sent at once when the head can act on it.
+
+A job's start is always told before, or together with, its end.
+"""
+
+import math
+from collections.abc import Iterator
+
+from balsam.launcher.channel import Message
+
+__all__ = ["Outbox"]
+
+#: A worker that has enough to do gathers events for this long after it has told the last ones.
+BUSY_SEC = 0.02
+#: One that has not tells every event, but not each of a thousand by itself.
+HUNGRY_SEC = 0.002
+#: Events of one kind in one message: with 4 kB of text each, far below what the channel carries.
+MAX_EVENTS = 256
+
+
+class Outbox:
+    """Events that are not sent yet; times by the worker's monotonic clock."""
+
+    def __init__(self) -> None:
+        self._started: list[tuple[str, int, float, str]] = []
+        self._ended: list[tuple[str, int, int | None, float, str]] = []
+        self._returned: list[tuple[str, int, str]] = []
+        self._told_at = -math.inf
+
+    def start(self, job_id: str, attempt: int, when: float, where: str) -> None:
+        """Note that a job has started."""
+        self._started.append((job_id, attempt, when, where))
+
+    def end(self, job_id: str, attempt: int, return_code: int | None, when: float, tail: str = "") -> None:
+        """Note that a job has ended, or (``return_code`` None) why it could not be started."""
+        self._ended.append((job_id, attempt, return_code, when, tail))
+
+    def give_back(self, job_id: str, attempt: int, reason: str = "") -> None:
+        """Note that a job goes back unstarted; with a reason if it can never start here."""
+        self._returned.append((job_id, attempt, reason))
+
+    @property
+    def is_empty(self) -> bool:
+        """Nothing is to be told."""
+        return not (self._started or self._ended or self._returned)
+
+    def due_at(self, is_hungry: bool) -> float:
+        """When the events are to be sent; infinity when there are none."""
+        return math.inf if self.is_empty else self._told_at + (HUNGRY_SEC if is_hungry else BUSY_SEC)
+
+    def take(self, now: float) -> Iterator[Message]:
+        """Take everything, as messages with ages in seconds instead of times."""
+        self._told_at = now
+        while not self.is_empty:
+            started, self._started = self._started[:MAX_EVENTS], self._started[MAX_EVENTS:]
+            room = 0 if self._started else MAX_EVENTS
+            ended, self._ended = self._ended[:room], self._ended[room:]
+            returned, self._returned = self._returned[:MAX_EVENTS], self._returned[MAX_EVENTS:]
+            yield {
+                "type": "events",
+                "started": [[job_id, attempt, now - when, where] for job_id, attempt, when, where in started],
+                "ended": [
+                    [job_id, attempt, code, now - when, tail] for job_id, attempt, code, when, tail in ended
+                ],
+                "returned": returned,
+            }
