@@ -19,6 +19,8 @@
     │   └── LeaseLostError          this process's session has been taken over
     ├── ChannelError                a launcher's head and worker cannot talk to each other
     ├── JobStartError               one job cannot be started; the reason is its own
+    ├── StepError                   a hook or the staging of one job failed; the reason is its own
+    ├── StepInterrupted             a step was told to end before it was done
     └── WaitTimeout                 exit 8 (also TimeoutError)
 
 The docstring of a class is its default message. ``transient`` says whether trying again may help;
@@ -118,6 +120,14 @@ class ChannelError(BalsamError):
 
 class JobStartError(BalsamError):
     """The job cannot be started."""
+
+
+class StepError(BalsamError):
+    """A hook or the staging of the job failed."""
+
+
+class StepInterrupted(BalsamError):
+    """The step was told to end before it was done."""
 
 
 class WaitTimeout(BalsamError, TimeoutError):
