@@ -33,10 +33,11 @@ class OutputFormat(StrEnum):
 
 @dataclass(frozen=True)
 class Column:
-    """A column: the key of its value in a row, and how a table cell shows that value."""
+    """A column: the key of its value in a row, how a table cell shows that value, and a table's own title."""
 
     name: str
     cell: Callable[[Any], str] = str
+    title: str = ""
 
 
 def output_option(function: F) -> F:
@@ -76,7 +77,7 @@ def render(rows: Sequence[Row], columns: Sequence[Column], output: OutputFormat)
 
 def table_lines(rows: Sequence[Row], columns: Sequence[Column]) -> list[str]:
     """Lay out a table: header cells to the right, body cells to the left, a rule under the header."""
-    titles = [column.name for column in columns]
+    titles = [column.title or column.name for column in columns]
     body = [[one_line(column.cell(row[column.name])) for column in columns] for row in rows]
     widths = [max(map(len, cells)) for cells in zip(titles, *body, strict=True)]
     header = " | ".join(title.rjust(width) for title, width in zip(titles, widths, strict=True))

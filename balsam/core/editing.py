@@ -166,7 +166,7 @@ def parse_variables(name: str, text: str) -> dict[str, str]:
 
 
 #: The first that fits the column wins.
-_PARSERS: tuple[tuple[type[models.Field[Any, Any]], Callable[[str, str], Any]], ...] = (
+_PARSERS: tuple[tuple[type, Callable[[str, str], Any]], ...] = (
     (models.ForeignKey, parse_integer),
     (models.BooleanField, parse_flag),
     (models.IntegerField, parse_integer),

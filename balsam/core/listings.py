@@ -110,7 +110,7 @@ def list_jobs(wanted: JobFilter, extra_fields: Sequence[str], limit: int) -> tup
     derived = [name for name in extra_fields if name in DERIVED_FIELDS]
     columns = dict.fromkeys((*JOB_FIELDS, *(name for name in extra_fields if name not in derived)))
     try:
-        rows: list[dict[str, Any]] = list(jobs.values(*columns)[:limit])  # type: ignore[arg-type]
+        rows: list[dict[str, Any]] = list(jobs.values(*columns)[:limit])
     except FieldError:
         raise unknown_field(jobs, columns) from None
     if derived:
@@ -186,9 +186,8 @@ def list_workflows(workflow: str) -> list[dict[str, Any]]:
 
     ``workflow`` names one exactly, or else is part of some. Raises NotFoundError if none matches it.
     """
-    rows: list[dict[str, Any]] = list(
-        BalsamJob.objects.order_by("workflow").values("workflow").annotate(jobs=Count("pk"))
-    )
+    counted = BalsamJob.objects.order_by("workflow").values_list("workflow").annotate(Count("pk"))
+    rows = [{"workflow": name, "jobs": count} for name, count in counted]
     if not workflow:
         return rows
     exact = [row for row in rows if row["workflow"] == workflow]

@@ -40,7 +40,7 @@ class JobBehaviour:
     def __str__(self) -> str:
         lines = [f"BalsamJob {self.job_id}", _RULE]
         lines += [
-            f"{field.name + ':':<32}{getattr(self, field.attname)}"
+            f"{field.name + ':':<32}{_shown(getattr(self, field.attname))}"
             for field in self._meta.concrete_fields
             if field.name not in _NOT_SHOWN
         ]
@@ -266,6 +266,11 @@ class JobBehaviour:
         if JobState.RUNNING in times and JobState.RUN_DONE in times:
             return (times[JobState.RUN_DONE] - times[JobState.RUNNING]).total_seconds()
         return None
+
+
+def _shown(value: object) -> object:
+    """Return a value as ``str(job)`` shows it; what the database fills in when the job is saved is blank."""
+    return "" if hasattr(value, "resolve_expression") else value
 
 
 def app_command(executable: str, args: str) -> str:
