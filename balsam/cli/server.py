@@ -51,10 +51,15 @@ def server(action: str | None, force_takeover: bool, output: OutputFormat) -> No
 def connect(db_path: Path, force_takeover: bool) -> None:
     """Have the server run, log in, and register the database."""
     from balsam.postgres import Cluster
+    from balsam.postgres.serverinfo import protect_server_info
     from balsam.postgres.sessions import check_login
 
     started = Cluster(db_path).ensure_running(force_takeover=force_takeover)
     check_login(db_path)
+    if protect_server_info(db_path):
+        click.echo(
+            f"Others could read the password in {db_path}/server-info; its mode is 0600 now.", err=True
+        )
     register(db_path)
     click.echo(
         f"{'Started the server of' if started else 'Connected to already running server of'} {db_path}"

@@ -76,6 +76,13 @@ def socket_dir_candidates(preferred: Path, uid: int) -> Iterator[Path]:
     yield Path(f"{short}-{secrets.token_hex(4)}")
 
 
+def discard_socket_dir(socket_dir: Path, preferred: Path) -> None:
+    """Remove the directory of a server that has stopped, unless it lies in the database directory."""
+    if socket_dir not in (preferred, Path()):
+        with suppress(OSError):  # gone already, or something else is in it
+            socket_dir.rmdir()
+
+
 def _is_usable_name(path: Path) -> bool:
     """Short enough, and free of what would need quoting in the server's configuration."""
     name = str(path)

@@ -8,15 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from balsam.exceptions import ConflictError, DatabaseUnreachable
-from balsam.lib.processes import is_alive
 from balsam.postgres import ownership
 from balsam.postgres.accounts import check_may_control, may_control
+from balsam.postgres.addresses import discard_socket_dir
 from balsam.postgres.connecting import answers_on_socket, answers_on_tcp, is_this_host
 from balsam.postgres.control import stop_server
 from balsam.postgres.creation import create_database_dir
 from balsam.postgres.layout import Layout
 from balsam.postgres.locking import only_one
-from balsam.postgres.postmaster import clear_remains, running_postmaster
+from balsam.postgres.postmaster import clear_remains, read_pid_file, running_postmaster
 from balsam.postgres.serverinfo import ServerInfo, read_server_info
 from balsam.postgres.starting import bring_up
 
@@ -70,9 +70,7 @@ class Cluster:
         info = read_server_info(self.db_path)
         if not self._layout.has_cluster:
             return _check_remote(info)
-        if is_this_host(info.host) and answers_on_socket(info):
-            return False
-        if not may_control(self._layout.data_dir) and answers_on_tcp(info):
+        if self._answers(info):
             return False
         check_may_control(self._layout.data_dir)
         with only_one(self._layout.lock):
@@ -84,7 +82,7 @@ class Cluster:
         Raises DatabaseUnreachable in that case.
         """
         info = read_server_info(self.db_path)
-        if is_this_host(info.host) and answers_on_socket(info):
+        if self._answers(info):
             return False
         if self._layout.has_cluster and ownership.read_owner(self._layout.owner_record) is None:
             raise DatabaseUnreachable(
@@ -108,7 +106,7 @@ class Cluster:
                 self._check_not_elsewhere()
                 clear_remains(layout.data_dir)
             else:
-                stop_server(layout, pid)
+                self._stop(pid)
             ownership.release(layout.owner_record)
             return pid is not None
 
@@ -124,9 +122,22 @@ class Cluster:
         is_running = pid is not None or answers_on_socket(info) or answers_on_tcp(info)
         return Status(self.db_path, is_running, info.host, info.port, info.socket_dir, pid)
 
+    def _answers(self, info: ServerInfo) -> bool:
+        """Say whether the server runs; on its own host, its owner looks only where nobody else can listen."""
+        if is_this_host(info.host) and may_control(self._layout.data_dir):
+            return answers_on_socket(info)
+        return answers_on_tcp(info)
+
+    def _stop(self, pid: int) -> None:
+        layout = self._layout
+        said = read_pid_file(layout.data_dir)
+        stop_server(layout, pid)
+        if said is not None:
+            discard_socket_dir(Path(said.socket_dir), layout.socket_dir)
+
     def _check_not_elsewhere(self) -> None:
         owner = ownership.read_owner(self._layout.owner_record)
-        if owner is not None and is_alive(owner.process) is None:
+        if owner is not None and ownership.is_elsewhere(owner):
             raise ConflictError(
                 f"The server of {self.db_path} is recorded as running on host {owner.process.host}.\n"
                 f"It can be stopped only there: on {owner.process.host}, run `balsam server --stop`."

@@ -84,12 +84,15 @@ _SETTINGS = {
 _NEWER_SETTINGS = {14: {"client_connection_check_interval": "10s"}}
 
 
-def render_settings(major: int, port: int, socket_dir: Path) -> str:
-    """Return the text of `balsam.conf` for a server of version ``major``."""
+def render_settings(major: int, port: int, socket_dir: Path | None) -> str:
+    """Return the text of `balsam.conf` for a server of version ``major``.
+
+    ``socket_dir`` has no character that would need quoting; None gives a server without a socket.
+    """
     settings = {
         "listen_addresses": f"'{LOOPBACK}'",
         "port": str(port),
-        "unix_socket_directories": f"'{socket_dir}'",
+        "unix_socket_directories": f"'{socket_dir or ''}'",
         "unix_socket_permissions": "0700",
         **_SETTINGS,
     }

@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from balsam.exceptions import DatabaseError
@@ -41,11 +42,16 @@ def server_environment() -> dict[str, str]:
 def start_server(layout: Layout, binaries: Binaries, account: Account) -> int:
     """Start the server and return the pid of its first process once it takes connections.
 
-    Raises StartFailed, with the end of its log, when it ends before, or takes more than `START_SEC`.
+    Raises StartFailed, with the end of its log, when it ends before that, and DatabaseError when it takes
+    more than `START_SEC`.
     """
     sizes = _log_sizes(layout)
     pid = _spawn(layout, account.command(binaries.path("postgres"), "-D", str(layout.data_dir)), account)
-    wait_for(lambda: _is_ready(layout, pid) or identify(pid) is None, START_SEC)
+    if not wait_for(lambda: _is_ready(layout, pid) or identify(pid) is None, START_SEC):
+        raise DatabaseError(
+            f"The server of {layout.root} (process {pid}) still prepares itself after {START_SEC:.0f} s.\n"
+            f"{layout.server_log_dir} tells what it does. Wait for it with `balsam server --connect`."
+        )
     if not _is_ready(layout, pid):
         raise StartFailed(
             f"The server of {layout.root} did not start: {_log_tail(layout, sizes)}\n"
@@ -67,8 +73,11 @@ def stop_server(layout: Layout, pid: int) -> None:
     Raises DatabaseError when its processes still run after `STOP_SEC`.
     """
     server = identify(pid)
-    os.kill(pid, signal.SIGINT)
-    if server is not None and not wait_for(lambda: not is_alive(server), STOP_SEC):
+    if server is None:
+        return
+    with suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGINT)
+    if not wait_for(lambda: not is_alive(server), STOP_SEC):
         raise DatabaseError(
             f"The server of {layout.root} (process {pid}) has not stopped within {STOP_SEC:.0f} s.\n"
             f"It may be writing; {layout.server_log_dir} tells. Run `balsam server --stop` again."

@@ -45,7 +45,7 @@ def create_database_dir(layout: Layout) -> bool:
         elif not layout.server_info.exists():
             _renew_passwords(layout)
         for name in USER_FOLDERS:
-            (layout.root / name).mkdir(exist_ok=True)
+            (layout.root / name).mkdir(mode=0o755, exist_ok=True)
         return is_new
 
 

@@ -55,7 +55,7 @@ def create_cluster(layout: Layout, binaries: Binaries, account: Account, secrets
         account.own(draft)
         _run_initdb(draft, binaries, account)
         write_fixed_files(draft, account)
-        write_settings(draft, render_settings(binaries.major, port, layout.socket_dir), account)
+        write_settings(draft, render_settings(binaries.major, port, None), account)
         run_sql(draft, binaries, account, [*_create_sql(secrets), *password_sql(secrets)])
         os.rename(draft, layout.data_dir)
     except OSError as error:

@@ -7,12 +7,13 @@ starts a server while the record names a process that is not known to be dead.
 import json
 import os
 import secrets
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from balsam.exceptions import ConflictError
 from balsam.lib.atomic import write_atomically
 from balsam.lib.processes import ProcessIdentity, identify, is_alive, this_process
+from balsam.postgres.postmaster import is_postmaster
 
 
 @dataclass(frozen=True)
@@ -37,8 +38,13 @@ def read_owner(path: Path) -> Owner | None:
         ) from error
 
 
-def claim(path: Path, *, force: bool = False) -> None:
-    """Record this process as the one that starts the server.
+def is_elsewhere(owner: Owner) -> bool:
+    """Say whether the process is one that cannot be seen from here."""
+    return is_alive(_as_seen_here(owner.process)) is None
+
+
+def claim(path: Path, data_dir: Path, *, force: bool = False) -> None:
+    """Record this process as the one that starts the server on ``data_dir``.
 
     The caller holds the lock of this host. Raises ConflictError when another process that is not known to be
     dead is recorded; ``force`` overrides that.
@@ -51,7 +57,7 @@ def claim(path: Path, *, force: bool = False) -> None:
                 f"Another host has just begun to start the server of {path.parent}.\n"
                 "Try again in a moment: `balsam server --connect`."
             )
-    elif force or owner.process == this_process() or is_alive(owner.process) is False:
+    elif force or owner.process == this_process() or not _may_run(owner, data_dir):
         write_atomically(path, text)
     else:
         raise _held(path, owner)
@@ -67,6 +73,21 @@ def hand_over(path: Path, server_pid: int) -> None:
 def release(path: Path) -> None:
     """Record that no server runs."""
     path.unlink(missing_ok=True)
+
+
+def _may_run(owner: Owner, data_dir: Path) -> bool:
+    """Say whether the owner may be alive; a live process that is no server of ``data_dir`` is another's."""
+    process = _as_seen_here(owner.process)
+    alive = is_alive(process)
+    if alive and not owner.is_starting:
+        return is_postmaster(process.pid, data_dir)
+    return alive is not False
+
+
+def _as_seen_here(process: ProcessIdentity) -> ProcessIdentity:
+    """Give this host's name to a process of this very boot: laptops change their names."""
+    here = this_process()
+    return replace(process, host=here.host) if process.boot_id == here.boot_id else process
 
 
 def _text(owner: Owner) -> str:

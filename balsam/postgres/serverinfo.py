@@ -5,6 +5,7 @@ cannot be understood is never overwritten.
 """
 
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -86,6 +87,16 @@ def read_server_info(db_path: Path) -> ServerInfo:
             f"It was left as it is. Restore it from a copy, or move it away and run `balsam init {db_path}`,"
             " which keeps the data and writes a new one."
         ) from error
+
+
+def protect_server_info(db_path: Path) -> bool:
+    """Let only the owner read `server-info`; True if others could until now. No-op for other users."""
+    path = db_path / "server-info"
+    found = path.stat()
+    if found.st_uid != os.geteuid() or not found.st_mode & 0o077:
+        return False
+    path.chmod(MODE)
+    return True
 
 
 def write_server_info(db_path: Path, info: ServerInfo) -> None:

@@ -48,7 +48,7 @@ def bring_up(layout: Layout, *, force_takeover: bool = False) -> bool:
 @contextmanager
 def _claimed(layout: Layout, force: bool) -> Iterator[None]:
     """Hold the right to start the server, and give it back if the start fails."""
-    ownership.claim(layout.owner_record, force=force)
+    ownership.claim(layout.owner_record, layout.data_dir, force=force)
     try:
         yield
     except BaseException:
@@ -60,7 +60,7 @@ def _claimed(layout: Layout, force: bool) -> Iterator[None]:
 def _start(layout: Layout, info: ServerInfo) -> tuple[ServerInfo, int]:
     """Start the server on its usual port, or on the next one that is free."""
     binaries = find_binaries(cluster_major(layout.data_dir), info.pg_bin)
-    account = choose_account(layout.root, layout.data_dir, [binaries.bin_dir, layout.data_dir.parent])
+    account = choose_account(layout.root, layout.data_dir, [binaries.bin_dir])
     account.own_tree(layout.data_dir)
     info = replace(info, pg_bin=str(binaries.bin_dir))
     for _ in range(_PORT_ATTEMPTS):
