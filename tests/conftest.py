@@ -1,7 +1,6 @@
 """Fixtures of every level: a home for each test process, and a real database where one is asked for.
 
-Django is configured by importing `balsam.core`, as in a user's script. A test that does not ask for the
-`db` fixture has no active database, so it cannot reach one by accident.
+A test that does not ask for the `db` fixture has no active database and may not connect to any.
 Nothing of the developer's ``~/.balsam`` or ``BALSAM_*`` environment is seen by a test, and no server
 outlives the run, not even when a test process is killed.
 """
@@ -15,7 +14,9 @@ from pathlib import Path
 
 import pytest
 from django.db import connections
+from pytest_django import DjangoDbBlocker
 
+import balsam
 from tests.commands import Finished, run_balsam
 from tests.databases import create_database, discard_database, empty_tables
 
@@ -24,7 +25,7 @@ RUN_DIR = "BALSAM_TEST_RUN_DIR"
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Give this test process a home of its own."""
+    """Give this test process a home of its own, and configure Django as a user's script does."""
     if RUN_DIR not in os.environ:
         os.environ[RUN_DIR] = tempfile.mkdtemp(prefix="balsam-tests-")
         config.add_cleanup(remove_run_dir)
@@ -35,6 +36,7 @@ def pytest_configure(config: pytest.Config) -> None:
     home = process_dir() / "home"
     home.mkdir(parents=True, exist_ok=True)
     os.environ["HOME"] = str(home)
+    balsam.setup()
 
 
 def process_dir() -> Path:
@@ -51,11 +53,11 @@ def remove_run_dir() -> None:
 
 
 @pytest.fixture(scope="session")
-def database_dir() -> Iterator[Path]:
+def database_dir(django_db_blocker: DjangoDbBlocker) -> Iterator[Path]:
     """Directory of this test process's database, whose server runs."""
     db_path = process_dir() / "db"
     try:
-        with active_database(db_path):
+        with django_db_blocker.unblock(), active_database(db_path):
             create_database(db_path)
         yield db_path
     finally:
@@ -63,9 +65,9 @@ def database_dir() -> Iterator[Path]:
 
 
 @pytest.fixture
-def db(database_dir: Path) -> Iterator[Path]:
+def db(database_dir: Path, django_db_blocker: DjangoDbBlocker) -> Iterator[Path]:
     """Empty tables in a real database that is the active one; gives its directory."""
-    with active_database(database_dir):
+    with django_db_blocker.unblock(), active_database(database_dir):
         empty_tables()
         yield database_dir
 
