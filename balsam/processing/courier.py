@@ -1,0 +1,173 @@
+"""Carry steps from the database into a workload, and results back.
+
+All database calls are made by the one thread that is in `Courier.run`. A result stays in the workload until
+the database has taken it.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from balsam.client import Client
+from balsam.exceptions import LeaseLostError
+from balsam.processing.pacing import Pace
+from balsam.processing.workload import Workload
+from balsam.schemas.sessions import ReportReply, StepClaimRequest
+
+__all__ = ["Courier"]
+
+log = logging.getLogger(__name__)
+
+#: Look for steps after this long without a word, in case a notice was missed.
+LOOK_SEC = 30.0
+#: Results in one report.
+_REPORT_LIMIT = 500
+
+
+class Courier:
+    """Claims for, and reports from, a workload; ``changed`` guards the workload and all that is in here."""
+
+    def __init__(
+        self,
+        client: Client,
+        session_id: int,
+        workflow: str,
+        load: Workload,
+        changed: threading.Condition,
+        on_reported: Callable[[ReportReply], None] | None,
+    ) -> None:
+        self._client = client
+        self._session_id = session_id
+        self._workflow = workflow
+        self._load = load
+        self._changed = changed
+        self._on_reported = on_reported
+        #: Held while a claim is under way. Taken before ``changed``.
+        self._claiming = threading.Lock()
+        self._may_be_work = True
+        self._is_given_up = False
+        self._looked_at = 0.0
+        self._report_pace = Pace()
+        self._claim_pace = Pace()
+
+    def wake(self) -> None:
+        """Say that there may be steps to claim."""
+        with self._changed:
+            self._may_be_work = True
+            self._changed.notify_all()
+
+    def give_up(self) -> None:
+        """Leave `run` even though results have not been reported."""
+        with self._changed:
+            self._is_given_up = True
+            self._changed.notify_all()
+
+    @contextmanager
+    def between_claims(self) -> Iterator[None]:
+        """Keep claims from beginning; waits for the end of one that is under way."""
+        with self._claiming:
+            yield
+
+    def run(self) -> None:
+        """Carry until the workload is closed and empty; closes this thread's connection."""
+        try:
+            while self._wait_for_errand():
+                if self._is_report_due():
+                    self._report()
+                if self._is_claim_due():
+                    self._claim()
+        except LeaseLostError as error:
+            log.warning("Hooks and staging end here: %s", error)
+            with self._changed:
+                self._load.abandon()
+                self._changed.notify_all()
+        finally:
+            self._client.transport.close()
+
+    def _wait_for_errand(self) -> bool:
+        """Wait until there is something to report or claim; False when all is over."""
+        with self._changed:
+            while not self._is_over():
+                wait_sec = min(self._report_in_sec(), self._claim_in_sec())
+                if wait_sec <= 0:
+                    return True
+                self._changed.wait(wait_sec)
+            return False
+
+    def _is_over(self) -> bool:
+        return self._is_given_up or (self._load.is_closed and not self._load.job_ids())
+
+    def _report_in_sec(self) -> float:
+        return self._report_pace.wait_sec if self._load.has_results else LOOK_SEC
+
+    def _claim_in_sec(self) -> float:
+        if not self._load.room:
+            return LOOK_SEC
+        until_look_sec = 0.0 if self._may_be_work else self._looked_at + LOOK_SEC - time.monotonic()
+        return max(until_look_sec, self._claim_pace.wait_sec)
+
+    def _is_report_due(self) -> bool:
+        with self._changed:
+            return self._report_in_sec() <= 0
+
+    def _is_claim_due(self) -> bool:
+        with self._changed:
+            return self._claim_in_sec() <= 0
+
+    def _claim(self) -> None:
+        with self._claiming:
+            with self._changed:
+                limit = self._load.room
+                if not limit:
+                    return
+                self._may_be_work = False
+                self._looked_at = time.monotonic()
+            request = StepClaimRequest(session_id=self._session_id, limit=limit, workflow=self._workflow)
+            try:
+                specs = self._client.claim_steps(request)
+            except LeaseLostError:
+                raise
+            except Exception:
+                log.warning("Cannot claim hooks and staging; trying again soon", exc_info=True)
+                with self._changed:
+                    self._claim_pace.failed()
+                    self._may_be_work = True
+                return
+            with self._changed:
+                self._load.add(specs)
+                self._may_be_work |= len(specs) == limit
+                cost_sec = time.monotonic() - self._looked_at
+                self._claim_pace.succeeded(0.0 if specs else max(0.01, 5 * cost_sec))
+                self._changed.notify_all()
+
+    def _report(self) -> None:
+        with self._changed:
+            # One at a time after a failure: if it was the fault of one result, the others get through.
+            results = self._load.take_results(1 if self._report_pace.has_failed else _REPORT_LIMIT)
+        try:
+            reply = self._client.report_steps(self._session_id, results)
+        except LeaseLostError:
+            raise
+        except Exception:
+            log.warning("Cannot report %d steps; trying again soon", len(results), exc_info=True)
+            with self._changed:
+                self._load.put_off(results)
+                self._report_pace.failed()
+            return
+        with self._changed:
+            self._load.reported(results)
+            self._report_pace.succeeded()
+            # What was done is often followed by another step of the same job.
+            self._may_be_work |= reply.applied > 0
+            self._changed.notify_all()
+        self._tell(reply)
+
+    def _tell(self, reply: ReportReply) -> None:
+        if self._on_reported is None:
+            return
+        try:
+            self._on_reported(reply)
+        except Exception:
+            log.exception("The report of %d steps could not be passed on", reply.applied)

@@ -1,0 +1,50 @@
+"""Tell one step to end before it is done, and wake it where it waits.
+
+A step that was told leaves nothing running, and nothing half-written under a name that others read.
+"""
+
+import threading
+
+from balsam.exceptions import StepInterrupted
+
+__all__ = ["GRACE_SEC", "Interruption"]
+
+#: Time a hook has between SIGTERM and SIGKILL.
+GRACE_SEC = 5.0
+
+
+class Interruption:
+    """One step's word to end early; set by any thread, looked at by the step's own."""
+
+    def __init__(self) -> None:
+        self.grace_sec = GRACE_SEC
+        self._event = threading.Event()
+        self._wakers: list[threading.Event] = []
+
+    @property
+    def is_set(self) -> bool:
+        """Say whether the step is to end."""
+        return self._event.is_set()
+
+    def set(self, grace_sec: float = GRACE_SEC) -> None:
+        """Have the step end; its hook, if it runs one, has ``grace_sec`` between SIGTERM and SIGKILL."""
+        self.grace_sec = min(self.grace_sec, grace_sec)
+        self._event.set()
+        for waker in list(self._wakers):
+            waker.set()
+
+    def check(self) -> None:
+        """Raise StepInterrupted when the step is to end."""
+        if self._event.is_set():
+            raise StepInterrupted
+
+    def wait(self, timeout_sec: float) -> None:
+        """Let time pass; raises StepInterrupted as soon as the step is to end."""
+        self._event.wait(timeout_sec)
+        self.check()
+
+    def wakes(self, waker: threading.Event) -> None:
+        """From now on set ``waker``, too, when the step is to end."""
+        self._wakers.append(waker)
+        if self._event.is_set():
+            waker.set()
