@@ -18,6 +18,7 @@ TRACEBACK_VARIABLE = "BALSAM_CLI_TRACEBACK"
 #: 128 + the number of the signal, as a shell reports it.
 EXIT_INTERRUPTED = 130
 EXIT_BROKEN_PIPE = 141
+EXIT_USAGE = 2
 EXIT_UNREACHABLE = 6
 
 
@@ -85,6 +86,11 @@ def explain_old_tables(error: BaseException) -> Explanation:
     )
 
 
+def explain_bad_value(error: BaseException) -> Explanation:
+    """Pass on why a value cannot be stored."""
+    return Explanation(f"A value cannot be stored: {first_line(error)}", EXIT_USAGE)
+
+
 def explain_database_error(error: BaseException) -> Explanation:
     """Pass on what the server says about a refused statement."""
     return Explanation(f"The database refused this: {first_line(error)}", EXIT_UNREACHABLE)
@@ -106,6 +112,7 @@ HOOKS: tuple[Hook, ...] = (
     Hook(is_a(BalsamError), explain_balsam_error),
     Hook(is_django_error("OperationalError"), explain_lost_database),
     Hook(is_django_error("InterfaceError"), explain_lost_database),
+    Hook(is_django_error("DataError"), explain_bad_value),
     Hook(is_django_error("ProgrammingError"), explain_old_tables),
     Hook(is_django_error("Error"), explain_database_error),
     Hook(lambda error: True, explain_unexpected_error),

@@ -7,7 +7,7 @@ import click
 
 from balsam.cli import ls_jobs, ls_tables
 from balsam.cli.display import OutputFormat, output_option
-from balsam.cli.ls_request import DEFAULT_LIMIT, FIELDS_VARIABLE, LIMIT_VARIABLE, Request
+from balsam.cli.ls_request import DEFAULT_LIMIT, FIELDS_VARIABLE, LIMIT_VARIABLE, MAX_LIMIT, Request
 from balsam.cli.options import BalsamCommand
 
 _LISTINGS = {
@@ -41,7 +41,7 @@ _LISTINGS = {
 @click.option("--by-states", is_flag=True, help="The number of jobs in each state.")
 @click.option("--verbose", is_flag=True, help="All there is to know of each.")
 @click.option("--tree", is_flag=True, help="Jobs below the jobs they depend on.")
-@click.option("--limit", type=click.IntRange(min=1), help="Show no more than this many.")
+@click.option("--limit", type=click.IntRange(1, MAX_LIMIT), help="Show no more than this many.")
 @output_option
 def ls(what: str, limit: int | None, output: OutputFormat, **flags: Any) -> None:
     """Show the listing asked for."""
@@ -52,7 +52,7 @@ def ls(what: str, limit: int | None, output: OutputFormat, **flags: Any) -> None
 def environment_limit() -> int:
     """Return the limit the environment sets; what is no positive number counts as not set."""
     text = os.environ.get(LIMIT_VARIABLE, "").strip()
-    return int(text) if text.isdecimal() and int(text) > 0 else DEFAULT_LIMIT
+    return min(int(text), MAX_LIMIT) if text.isdecimal() and int(text) > 0 else DEFAULT_LIMIT
 
 
 def extra_fields() -> tuple[str, ...]:

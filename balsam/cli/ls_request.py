@@ -9,6 +9,7 @@ from balsam.cli.display import OutputFormat
 FIELDS_VARIABLE = "BALSAM_LS_FIELDS"
 LIMIT_VARIABLE = "BALSAM_LS_LIMIT"
 DEFAULT_LIMIT = 5000
+MAX_LIMIT = 1_000_000_000
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -108,12 +108,24 @@ def run(args: Sequence[str]) -> int:
 
 def invoke(args: Sequence[str], shared: dict[str, Any]) -> int:
     """Run one command line; ``shared`` receives what its options tell all levels, even if it fails."""
+    require_text(args)
     try:
         with balsam.make_context("balsam", list(args), obj=shared) as ctx:
             balsam.invoke(ctx)
     except click.exceptions.Exit as end:
         return end.exit_code
     return 0
+
+
+def require_text(args: Sequence[str]) -> None:
+    """Raise UsageError for an argument that is no text in the terminal's encoding; no database can hold it."""
+    for arg in args:
+        try:
+            arg.encode()
+        except UnicodeEncodeError:
+            raise click.UsageError(
+                f"{arg!a} is not valid text in this terminal."
+            ) from None
 
 
 def main() -> None:

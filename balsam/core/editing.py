@@ -1,6 +1,7 @@
 """Change one attribute of a job or application from its text form, as people type it."""
 
 import json
+import math
 from collections.abc import Callable
 from difflib import get_close_matches
 from typing import Any
@@ -80,7 +81,9 @@ def find_app(name_or_id: str) -> ApplicationDefinition:
     exact = models.Q(name=name_or_id)
     if name_or_id.isdecimal():
         exact |= models.Q(pk=int(name_or_id))
-    found = list(apps.filter(exact)[:2]) or list(apps.filter(name__icontains=name_or_id)[:3])
+    found = list(apps.filter(exact)[:2])
+    if not found and name_or_id:
+        found = list(apps.filter(name__icontains=name_or_id)[:3])
     if not found:
         raise NotFoundError(
             f"No application has the name or number {name_or_id!r}. `balsam ls apps` lists them."
@@ -116,8 +119,18 @@ def convert(field: "models.Field[Any, Any]", text: str) -> Any:
         return None
     for kind, parse in _PARSERS:
         if isinstance(field, kind):
-            return parse(field.name, text)
+            value = parse(field.name, text)
+            require_row(field, value)
+            return value
     return text
+
+
+def require_row(field: "models.Field[Any, Any]", key: Any) -> None:
+    """Raise UsageError if a column that refers to a row would refer to none."""
+    if not isinstance(field, models.ForeignKey):
+        return
+    if not field.related_model._default_manager.filter(pk=key).exists():
+        raise UsageError(f"There is no {field.name} {key}.")
 
 
 def parse_flag(name: str, text: str) -> bool:
@@ -137,17 +150,22 @@ def parse_integer(name: str, text: str) -> int:
 
 
 def parse_number(name: str, text: str) -> float:
-    """Return a number."""
+    """Return a finite number."""
     try:
-        return float(text)
+        number = float(text)
     except ValueError:
-        raise UsageError(f"{name} is a number, not {text!r}.") from None
+        number = math.nan
+    if not math.isfinite(number):
+        raise UsageError(f"{name} is a number, not {text!r}.")
+    return number
 
 
 def parse_json(name: str, text: str) -> Any:
-    """Return the value of a JSON text."""
+    """Return the value of a JSON text; numbers too large for JSON and the like are refused."""
     try:
-        return json.loads(text)
+        value = json.loads(text)
+        json.dumps(value, allow_nan=False)
+        return value
     except ValueError as error:
         raise UsageError(f"{name} is JSON, such as '{{\"x\": 1}}', and {text!r} is not: {error}.") from None
 

@@ -1,7 +1,9 @@
 """Create, check, find and delete jobs."""
 
+import re
 import uuid
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from django.db import transaction
@@ -149,4 +151,8 @@ def find_one(fragment: str) -> "BalsamJob":
 
 def _ids_like(fragment: str) -> list[uuid.UUID]:
     """Ids that contain a fragment, at most a few."""
-    return [job_id for (job_id,) in sql.fetch("ids_like", fragment=fragment.lower().replace("%", "").replace("_", ""))]
+    if not re.fullmatch(r"[0-9a-f-]*[0-9a-f][0-9a-f-]*", fragment.lower()):
+        return []
+    with suppress(ValueError):
+        return [uuid.UUID(fragment)]
+    return [job_id for (job_id,) in sql.fetch("ids_like", fragment=fragment.lower())]

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from balsam.core.models import ApplicationDefinition, BalsamJob, QueuedLaunch
 from tests.commands import Finished
@@ -59,6 +61,17 @@ def test_jobs_are_a_table_in_order_of_creation(balsam: Cli, jobs: list[BalsamJob
 )
 def test_filters_hold_together(balsam: Cli, jobs: list[BalsamJob], filters: list[str], found: list[int]):
     assert balsam("ls", *filters, "-o", "ids").check().stdout.split() == [job_id(i) for i in found]
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    option=st.sampled_from(["--name", "--id", "--wf", "--state"]),
+    text=st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=20),
+)
+def test_any_text_in_a_filter_is_just_text(balsam: Cli, db: Path, option: str, text: str):
+    done = balsam("ls", f"{option}={text}", "-o", "json")
+    assert done.returncode == (2 if option == "--state" and text else 0), done.output
+    assert "Unexpected" not in done.stderr
 
 
 def test_nothing_found_is_one_line_and_a_success(balsam: Cli, db: Path):

@@ -41,3 +41,8 @@ def test_help_and_version_import_neither_django_nor_rich():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_argument_that_is_no_text_is_a_usage_error(capsys: pytest.CaptureFixture[str]):
+    assert run(["ls", "--name", "\udcff"]) == 2
+    assert "not valid text" in capsys.readouterr().err
