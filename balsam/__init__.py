@@ -4,19 +4,15 @@ Importing this package has no side effects: Django is configured by importing ``
 :func:`setup`), the database is contacted by the first query, and logging is left alone.
 """
 
-from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from balsam.config import UserSettings
 
-try:
-    __version__ = version("balsam")
-except PackageNotFoundError:  # a source tree that was never installed
-    __version__ = "0+unknown"
-
 __all__ = ["__version__", "config_logging", "settings", "setup"]
 
+__version__: str
+__version__: str
 settings: "UserSettings"
 
 
@@ -37,9 +33,33 @@ def config_logging(basename: str) -> str:
     return str(log_to_database_dir(basename))
 
 
+def _installed_version() -> str:
+    """Return the version of the installed package; looking it up takes as long as importing click."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("balsam")
+    except PackageNotFoundError:  # a source tree that was never installed
+        return "0+unknown"
+
+
 def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        return _installed_version()
+    if name == "__version__":
+        return _version()
     if name == "settings":
         from balsam.config import user_settings
 
         return user_settings()
     raise AttributeError(f"module 'balsam' has no attribute {name!r}")
+
+
+def _version() -> str:
+    """Return the installed version; looked up when asked for, since that takes longer than the rest."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("balsam")
+    except PackageNotFoundError:  # a source tree that was never installed
+        return "0+unknown"

@@ -18,6 +18,7 @@
     ├── ConflictError               exit 7: somebody else holds it
     │   └── LeaseLostError          this process's session has been taken over
     ├── ChannelError                a launcher's head and worker cannot talk to each other
+    ├── WorkerError                 a launcher's worker cannot be started, or keeps dying
     ├── JobStartError               one job cannot be started; the reason is its own
     ├── StepError                   a hook or the staging of one job failed; the reason is its own
     ├── StepInterrupted             a step was told to end before it was done
@@ -116,6 +117,10 @@ class LeaseLostError(ConflictError):
 
 class ChannelError(BalsamError):
     """The head of a launcher and its worker cannot talk to each other."""
+
+
+class WorkerError(BalsamError):
+    """A worker of the launcher cannot be started, or keeps dying."""
 
 
 class JobStartError(BalsamError):

@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from balsam import __version__
+import balsam as package
 from balsam.cli import errors
 from balsam.cli.options import DEBUG, debug_option
 
@@ -79,6 +79,22 @@ class LazyGroup(click.Group):
             formatter.write_dl([(name, lazy.help) for name, lazy in COMMANDS.items()])
 
 
+def show_version(ctx: click.Context, param: click.Parameter, is_asked: bool) -> None:
+    """Print the version and end."""
+    if is_asked:
+        click.echo(f"balsam {package.__version__}")
+        ctx.exit()
+
+
+def show_version(ctx: click.Context, param: click.Parameter, is_asked: bool) -> None:
+    """Print the version, looked up only then."""
+    if is_asked:
+        import balsam
+
+        click.echo(f"balsam {balsam.__version__}")
+        ctx.exit()
+
+
 @click.group(
     cls=LazyGroup,
     invoke_without_command=True,
@@ -87,7 +103,15 @@ class LazyGroup(click.Group):
     epilog="Each command has its own --help, with examples. Start with: balsam init DIR",
     params=[debug_option()],
 )
-@click.version_option(__version__, "-V", "--version", message="balsam %(version)s")
+@click.option(
+    "-V",
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=show_version,
+    help="Show the version and exit.",
+)
 @click.pass_context
 def balsam(ctx: click.Context) -> None:
     """Show the help where no command is given."""
@@ -118,14 +142,12 @@ def invoke(args: Sequence[str], shared: dict[str, Any]) -> int:
 
 
 def require_text(args: Sequence[str]) -> None:
-    """Raise UsageError for an argument that is no text in the terminal's encoding; no database can hold it."""
+    """Raise UsageError for an argument that is no text in the terminal's encoding."""
     for arg in args:
         try:
             arg.encode()
         except UnicodeEncodeError:
-            raise click.UsageError(
-                f"{arg!a} is not valid text in this terminal."
-            ) from None
+            raise click.UsageError(f"{arg!a} is not valid text in this terminal.") from None
 
 
 def main() -> None:

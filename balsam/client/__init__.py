@@ -1,6 +1,6 @@
 """The core's operations as calls, whatever lies between."""
 
 from balsam.client.client import Client
-from balsam.client.transport import InProcess, Transport
+from balsam.client.transport import InProcess, Listener, Transport
 
-__all__ = ["Client", "InProcess", "Transport"]
+__all__ = ["Client", "InProcess", "Listener", "Transport"]

@@ -34,8 +34,8 @@ class Transport(Protocol):
         """Open a stream of notices."""
         ...
 
-    def patient(self) -> None:
-        """From now on wait for a database that is down, and restart it where this process may."""
+    def set_patience(self, is_patient: bool) -> None:
+        """Say whether to wait for a database that is down, and restart it where this process may."""
         ...
 
     def close(self) -> None:
@@ -55,12 +55,10 @@ class InProcess:
         listener: Listener = importlib.import_module(_LISTENER).DatabaseListener()
         return listener
 
-    def patient(self) -> None:
-        """Wait for, and revive, a database that is down."""
-        importlib.import_module(_LISTENER).be_patient()
+    def set_patience(self, is_patient: bool) -> None:
+        """Wait for, and revive, a database that is down; or do not."""
+        importlib.import_module(_LISTENER).set_patience(is_patient)
 
     def close(self) -> None:
         """Close this thread's connection."""
         importlib.import_module(_LISTENER).close_connection()
-
-

@@ -4,12 +4,15 @@ Only the database clock decides when a lease has ended. An owner on this host th
 """
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from django.db import transaction
 
 from balsam.core import sql, transitions
+from balsam.core.active import active_db_path
 from balsam.core.retrying import retrying
 from balsam.exceptions import LeaseLostError
+from balsam.postgres import read_server_info
 from balsam.schemas.sessions import SessionInfo, SessionRequest
 
 #: A lease lasts this long without a heartbeat.
@@ -29,7 +32,7 @@ def open_session(request: SessionRequest) -> SessionInfo:
         start_time=request.start_time,
         lease_sec=LEASE_SEC,
     )[0]
-    return _info(row)
+    return replace(_info(row), database=read_server_info(active_db_path()).instance_id)
 
 
 @retrying

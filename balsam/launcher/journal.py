@@ -24,6 +24,7 @@ class Journal:
 
     def __init__(self, directory: Path, session_id: int) -> None:
         self.path = directory / f"launcher_session_{session_id}.journal"
+        self._exists = self.path.exists()
 
     def write(self, reports: Iterable[JobReport]) -> None:
         """Replace the journal by these reports, on disk when this returns."""
@@ -36,10 +37,13 @@ class Journal:
             file.flush()
             os.fsync(file.fileno())
         fresh.replace(self.path)
+        self._exists = True
 
     def clear(self) -> None:
         """Remove the journal: everything in it has been reported."""
-        self.path.unlink(missing_ok=True)
+        if self._exists:
+            self.path.unlink(missing_ok=True)
+            self._exists = False
 
     def read(self) -> list[JobReport]:
         """Return the reports; a line torn by a crash ends the list."""

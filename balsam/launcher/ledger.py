@@ -53,6 +53,8 @@ class Ledger:
         #: Jobs that can never be placed here, with the reason.
         self.unplaceable: dict[str, str] = {}
         self.started = 0
+        #: Started and not ended.
+        self.running = 0
         self._queued: Counter[int] = Counter()
 
     def assign(self, specs: Iterable[JobSpec], worker: int) -> None:
@@ -72,6 +74,7 @@ class Ledger:
             return None
         job.is_started = True
         self.started += 1
+        self.running += 1
         self._queued[job.worker] -= 1
         if not job.is_lost:
             self._owe(job_id, attempt).steps.append((S.RUNNING, when, ""))
@@ -133,13 +136,19 @@ class Ledger:
         ids = list(self._pending)[:limit]
         return [_report(job_id, self._pending.pop(job_id), now) for job_id in ids]
 
+    def peek_reports(self, now: float) -> list[JobReport]:
+        """Return everything owed without taking it."""
+        return [_report(job_id, pending, now) for job_id, pending in self._pending.items()]
+
     def known_ids(self) -> list[str]:
         """Ids of all jobs that are held or owed a report."""
         return [*self.held, *(job_id for job_id in self._pending if job_id not in self.held)]
 
     def _drop(self, job_id: str) -> HeldJob | None:
         job = self.held.pop(job_id, None)
-        if job is not None and not job.is_started:
+        if job is not None and job.is_started:
+            self.running -= 1
+        elif job is not None:
             self._queued[job.worker] -= 1
         return job
 

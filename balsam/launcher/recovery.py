@@ -1,7 +1,7 @@
 """Recognise launchers that are dead, and take over what they held.
 
-An owner on this host is looked at directly (host, boot, pid, start time): what it left running is killed before
-its jobs are freed, so a job never runs twice at once. Owners elsewhere are given until their lease ends.
+An owner on this host is looked at directly (host, boot, pid, start time): what it left running is killed
+before its jobs are freed, so a job never runs twice at once. Owners elsewhere have until their lease ends.
 """
 
 import logging
@@ -28,7 +28,7 @@ def recover(client: Client, log_dir: Path) -> int:
     for session_id, journal in left_behind(log_dir):
         if session_id in gone or session_id not in live:
             reply = client.report(session_id, journal.read())
-            logger.info("Replayed %d results of session %d, which it could not report", reply.applied, session_id)
+            logger.info("Replayed %d results that session %d could not report", reply.applied, session_id)
             journal.clear()
     freed = client.reap_expired()
     for info in dead:

@@ -8,7 +8,7 @@ __all__ = [
     "ClaimRequest",
     "Outlook",
     "OutlookRequest",
-    "ReportReply", 
+    "ReportReply",
     "SessionInfo",
     "SessionRequest",
     "StepClaimRequest",
@@ -39,6 +39,8 @@ class SessionInfo:
     pid: int
     start_time: float
     expires_sec: float
+    #: A name of the database that no other has.
+    database: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

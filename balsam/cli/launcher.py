@@ -1,0 +1,102 @@
+"""`balsam launcher`: run jobs on the nodes of this allocation, or on this machine."""
+
+import asyncio
+import os
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from balsam.cli.options import BalsamCommand
+
+if TYPE_CHECKING:
+    from balsam.launcher.tally import Tally
+
+_LINE_SEC = 0.5
+
+
+@click.command(
+    cls=BalsamCommand,
+    help="Run the jobs of the database on this allocation.",
+    short_help="Run the jobs of the database on this allocation.",
+    examples=[
+        "balsam launcher --consume-all --job-mode serial",
+        "balsam launcher --wf-filter sweep1 --job-mode mpi --time-limit-minutes 58",
+    ],
+)
+@click.option("--consume-all", is_flag=True, help="Run every job that is ready.")
+@click.option("--wf-filter", metavar="WF", help="Run only jobs whose workflow contains WF.")
+@click.option("--job-mode", type=click.Choice(["mpi", "serial"]), required=True, help="How jobs are started.")
+@click.option(
+    "--time-limit-minutes", type=click.FloatRange(min=0), default=0, help="Stop after this; 0: no limit."
+)
+@click.option(
+    "--num-transition-threads", type=click.IntRange(min=0), help="Hooks and staging done at once; 0: none."
+)
+@click.option(
+    "--gpus-per-node", type=click.IntRange(min=0), default=0, help="GPUs that jobs may use on a node."
+)
+@click.option("--limit-nodes", type=click.IntRange(min=1), help="Use so many nodes of the allocation.")
+@click.option("--offset-nodes", type=click.IntRange(min=0), default=0, help="Skip so many nodes first.")
+@click.option("--persistent", is_flag=True, help="Stay when nothing is left to do.")
+@click.option("--no-time-check", is_flag=True, help="Also start jobs that the time left is too short for.")
+@click.option("--ignore-failures", is_flag=True, help="Exit with 0 even when jobs have failed.")
+def launcher(
+    consume_all: bool,
+    wf_filter: str | None,
+    job_mode: str,
+    time_limit_minutes: float,
+    num_transition_threads: int | None,
+    gpus_per_node: int,
+    limit_nodes: int | None,
+    offset_nodes: int,
+    persistent: bool,
+    no_time_check: bool,
+    ignore_failures: bool,
+) -> None:
+    """Run a launcher in the foreground, until nothing is left to do or its time is over."""
+    if consume_all == (wf_filter is not None):
+        raise click.UsageError("Give one of --consume-all and --wf-filter WF.")
+    from balsam.config import user_settings
+    from balsam.core.active import active_db_path
+    from balsam.launcher.options import LauncherOptions
+    from balsam.launcher.start import run_launcher
+
+    active_db_path()
+    options = LauncherOptions(
+        mode=job_mode,
+        workflow=wf_filter or "",
+        time_limit_min=time_limit_minutes or None,
+        num_transition_threads=(
+            user_settings().NUM_TRANSITION_THREADS
+            if num_transition_threads is None
+            else num_transition_threads
+        ),
+        gpus_per_node=gpus_per_node,
+        limit_nodes=limit_nodes,
+        offset_nodes=offset_nodes,
+        persistent=persistent,
+        start_unfit=no_time_check,
+    )
+    click.echo(f"Starting Balsam launcher [{os.getpid()}]")
+    tally, log_path = run_launcher(options, _show_live if sys.stdout.isatty() else None)
+    for line in tally.closing_lines():
+        click.echo(line)
+    if tally.failed:
+        click.echo(f"See `balsam ls --state FAILED --history`, and the log: {log_path}")
+        if not ignore_failures:
+            raise click.exceptions.Exit(1)
+
+
+async def _show_live(tally: "Tally") -> None:
+    """Keep one line of the terminal up to date."""
+    shown = ""
+    try:
+        while True:
+            line = tally.line()
+            if line != shown:
+                click.echo(f"\r\x1b[K{line}", nl=False)
+                shown = line
+            await asyncio.sleep(_LINE_SEC)
+    finally:
+        click.echo("\r\x1b[K", nl=False)

@@ -1,0 +1,304 @@
+"""The head of a launcher: holds the lease, claims jobs, feeds the workers, reports, and knows when to leave.
+
+One event loop. Everything that happens (a worker's message, a notice from the core, a signal, the clock)
+sets `_news`; one cycle then reports what is owed and claims what is wanted. Nothing is polled.
+"""
+
+import asyncio
+import logging
+import signal
+import time
+from pathlib import Path
+
+from balsam.client import Client
+from balsam.exceptions import WorkerError
+from balsam.launcher import chores
+from balsam.launcher.core_link import CoreLink
+from balsam.launcher.crew import Crew, CrewMember
+from balsam.launcher.feeding import Feeder
+from balsam.launcher.journal import Journal
+from balsam.launcher.leaving import Leaving
+from balsam.launcher.ledger import Ending, Ledger
+from balsam.launcher.options import LauncherOptions
+from balsam.launcher.pacing import report_delay_sec
+from balsam.launcher.recovery import recover
+from balsam.launcher.tally import Tally
+from balsam.launcher.watcher import EVERYTHING, Watcher
+from balsam.lib.processes import this_process
+from balsam.platform.nodes import Node
+from balsam.processing import Processor
+from balsam.schemas.sessions import ReportReply, SessionInfo, SessionRequest
+
+__all__ = ["Head"]
+
+logger = logging.getLogger(__name__)
+
+
+class Head:
+    """One launcher run on these nodes. Call `run` once."""
+
+    def __init__(
+        self, options: LauncherOptions, nodes: list[Node], log_dir: Path, client: Client | None = None
+    ) -> None:
+        self.options = options
+        self.nodes = nodes
+        self.tally = Tally()
+        self._log_dir = log_dir
+        self._client = client or Client()
+        self._ledger = Ledger()
+        self._core = CoreLink(self._client, self._ledger)
+        self._feeder = Feeder(options, self._core, self._ledger, len(nodes))
+        self._leaving = Leaving(options)
+        #: Why the launcher is stopping its jobs, or ''.
+        self._stopping = ""
+        self._failure: WorkerError | None = None
+        self._lost_notice = False
+        self._last_report_size = 0
+
+    async def run(self) -> Tally:
+        """Run until nothing is left to do, the time is over or a signal comes; return what was done.
+
+        Raises LeaseLostError when another process has taken the session over; its jobs are killed then.
+        """
+        self._news, self._stopped = asyncio.Event(), asyncio.Event()
+        self._client.transport.set_patience(True)
+        try:
+            await self._core.run(lambda: recover(self._client, self._log_dir))
+            session = await self._open_session()
+            self._session_id = self._feeder.session_id = session.session_id
+            self._crew = Crew(self.options, self.nodes, session, self._on_worker)
+            await self._run_session()
+            reason = self._stopping or "The launcher has ended"
+            await self._core.run(lambda: self._client.close_session(self._session_id, reason))
+        finally:
+            self._core.close()
+        return self.tally
+
+    async def _open_session(self) -> SessionInfo:
+        me = this_process()
+        request = SessionRequest(
+            kind="launcher",
+            host=me.host,
+            boot_id=me.boot_id,
+            pid=me.pid,
+            start_time=me.start_time,
+            label=self.options.mode,
+        )
+        session = await self._core.run(lambda: self._client.open_session(request))
+        self._core.use_journal(Journal(self._log_dir, session.session_id))
+        logger.info("Session %d on %s (pid %d)", session.session_id, me.host, me.pid)
+        return session
+
+    async def _run_session(self) -> None:
+        self._processor = self._start_processor()
+        watcher = Watcher(self._client, self._on_topics)
+        try:
+            async with self._crew:
+                self._catch_signals()
+                await self._work_with_chores()
+        finally:
+            await asyncio.to_thread(self._processor.stop, self.options.grace_sec)
+            await asyncio.to_thread(watcher.stop)
+
+    def _start_processor(self) -> Processor:
+        loop = asyncio.get_running_loop()
+        processor = Processor(
+            self._client,
+            self._session_id,
+            concurrency=self.options.num_transition_threads,
+            workflow=self.options.workflow,
+            on_reported=lambda reply: loop.call_soon_threadsafe(self._on_steps_reported, reply),
+        )
+        processor.start()
+        return processor
+
+    def _catch_signals(self) -> None:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            if number == signal.SIGHUP and signal.getsignal(number) is signal.SIG_IGN:
+                continue  # started by nohup
+            loop.add_signal_handler(number, self._on_signal, number)
+
+    async def _work_with_chores(self) -> None:
+        """Work, with the clock, the lease and the neighbours looked after; the first failure ends all."""
+        grace_sec = self.options.grace_sec
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                beside = [
+                    tasks.create_task(chore)
+                    for chore in (
+                        chores.keep_lease(self._core, self._session_id),
+                        chores.keep_time(self._feeder.time_left_sec(), grace_sec, self._stop),
+                        chores.watch_neighbours(self._core, self._log_dir, self._on_freed),
+                        chores.give_up_in_time(self._core, self._stopped, grace_sec),
+                    )
+                ]
+                await self._work()
+                for task in beside:
+                    task.cancel()
+        except BaseExceptionGroup as group:
+            raise group.exceptions[0] from None
+
+    # -- news ----------------------------------------------------------------------------------------
+
+    def _on_signal(self, number: int) -> None:
+        name = signal.Signals(number).name
+        if self._stopping:
+            logger.warning("%s again: killing what is left", name)
+            self._crew.stop(grace_sec=0.0)
+        else:
+            self._stop(f"The launcher was stopped by {name}")
+
+    def _stop(self, reason: str) -> None:
+        """Claim no more, give back what has not started, and ask what runs to end."""
+        if self._stopping:
+            return
+        logger.warning("%s; %d jobs are held", reason, len(self._ledger.held))
+        self._stopping = reason
+        self._feeder.is_closed = True
+        self._stopped.set()
+        self._crew.stop(self.options.grace_sec)
+        self._news.set()
+
+    def _on_freed(self) -> None:
+        self._feeder.may_be_work = True
+        self._news.set()
+
+    def _on_topics(self, topics: list[str]) -> None:
+        if EVERYTHING in topics or f"lost {self._session_id}" in topics:
+            self._lost_notice = True
+        if EVERYTHING in topics or "work" in topics:
+            self._feeder.may_be_work = True
+            self._processor.wake()
+            self._crew.unblock()
+        self._leaving.note_change()
+        self._news.set()
+
+    def _on_steps_reported(self, reply: ReportReply) -> None:
+        self.tally.add(reply)
+        self._leaving.note_change()
+        self._news.set()
+
+    def _on_worker(self, member: CrewMember, message: dict[str, object]) -> None:
+        """Take in what a worker says, or what the crew says of it."""
+        now = time.monotonic()
+        kind = message.get("type")
+        if kind == "events":
+            self._on_events(member, message, now)
+        elif kind == "hopeless":
+            self._failure = WorkerError(
+                f"The launcher gives up: {message['reason']}. See its log in {self._log_dir}."
+            )
+        elif kind == "gone":
+            reason = f"Worker {member.name} has died: {message['reason']}"
+            jobs = self._ledger.lose_worker(member.worker_id, reason, now)
+            logger.error("%s; its %d jobs go back", reason, len(jobs))
+        self._leaving.note_change()
+        self._news.set()
+
+    def _on_events(self, member: CrewMember, message: dict[str, object], now: float) -> None:
+        started, ended, returned = (_rows(message, key) for key in ("started", "ended", "returned"))
+        for job_id, attempt, age_sec, where in started:
+            job = self._ledger.start(str(job_id), _int(attempt), now - _float(age_sec))
+            if job is not None:
+                name, command = job.spec.name, job.spec.command
+                logger.info("started %s [%s] attempt %s on %s: %s", job_id, name, attempt, where, command)
+        for job_id, attempt, code, age_sec, tail in ended:
+            ending = Ending(str(job_id), _int(attempt), None if code is None else _int(code), str(tail))
+            self._ledger.end(ending, now - _float(age_sec), stopped=self._stopping)
+            if code != 0:
+                logger.warning("ended %s attempt %s with code %s: %s", job_id, attempt, code, tail)
+        for job_id, attempt, reason in returned:
+            self._ledger.give_back(str(job_id), _int(attempt), str(reason), is_hopeless=bool(reason))
+            if reason:
+                logger.warning("cannot place %s here: %s", job_id, reason)
+        self.tally.running = self._ledger.running
+        member.note_progress(len(started), len(ended), now, is_starved=bool(message.get("starved")))
+
+    # -- cycles --------------------------------------------------------------------------------------
+
+    async def _work(self) -> None:
+        """Cycle while there is news, until it is time to leave."""
+        while not await self._cycle():
+            pass
+        await self._report()
+        await self._crew.finish(self.options.grace_sec)
+
+    async def _cycle(self) -> bool:
+        """Wait for news and act on it; return whether it is time to leave."""
+        await self._wait_for_news()
+        await self._report()
+        if self._failure is not None:
+            raise self._failure
+        if self._lost_notice:
+            await self._drop_lost()
+        if self._stopping:
+            if self._crew.has_left and not self._ledger.owes:
+                self._return_rest()
+            return not self._ledger.held and not self._ledger.owes
+        await self._feeder.feed(self._crew)
+        return await self._is_done()
+
+    async def _wait_for_news(self) -> None:
+        delay_sec = report_delay_sec(self._last_report_size)
+        if delay_sec:
+            await asyncio.sleep(delay_sec)
+        if not self._ledger.owes:
+            try:
+                async with asyncio.timeout(self._leaving.next_look_sec(bool(self._ledger.held))):
+                    await self._news.wait()
+            except TimeoutError:
+                self._feeder.may_be_work = True
+        self._news.clear()
+
+    async def _report(self) -> None:
+        self._last_report_size = self._ledger.owes
+        reply = await self._core.report(self._session_id)
+        if reply is not None:
+            self.tally.add(reply)
+            if reply.late:
+                logger.warning("Refused as late: %s", ", ".join(reply.late))
+            if reply.released:
+                self._feeder.may_be_work = True
+
+    async def _drop_lost(self) -> None:
+        """Kill jobs that users have killed, deleted or reset while they were here."""
+        self._lost_notice = False
+        ids = [*self._ledger.held, *self._processor.held_ids()]
+        gone = await self._core.run(lambda: self._client.lost(self._session_id, ids))
+        self._processor.lost(gone)
+        for job in self._ledger.lose(gone):
+            logger.warning("%s was taken away; killing it", job.spec.job_id)
+            self._crew.kill(job.worker, job.spec.job_id)
+
+    def _return_rest(self) -> None:
+        """After the workers have gone: what they never told the end of is to be restarted."""
+        for member in self._crew.members:
+            self._ledger.lose_worker(member.worker_id, self._stopping, time.monotonic())
+
+    async def _is_done(self) -> bool:
+        is_busy = self._ledger.held or self._ledger.owes or self._processor.is_busy()
+        if is_busy or self._feeder.may_be_work:
+            if not self._ledger.held and not is_busy:
+                self._news.set()
+            return False
+        outlook = await self._feeder.outlook()
+        self.tally.outlook = outlook
+        if outlook.runnable:
+            self._feeder.may_be_work = True
+            self._news.set()
+            return False
+        return self._leaving.should_leave(outlook)
+
+
+def _rows(message: dict[str, object], key: str) -> list[list[object]]:
+    rows = message.get(key, [])
+    return rows if isinstance(rows, list) else []
+
+
+def _int(value: object) -> int:
+    return int(str(value))
+
+
+def _float(value: object) -> float:
+    return float(str(value))

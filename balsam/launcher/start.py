@@ -1,0 +1,50 @@
+"""Start a launcher in this process: find the nodes, open the log, run the head."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any
+
+from balsam.config import user_settings
+from balsam.launcher.head import Head
+from balsam.launcher.options import LauncherOptions
+from balsam.launcher.tally import Tally
+from balsam.lib.logs import log_to_database_dir
+from balsam.platform.nodes import detect_nodes
+
+__all__ = ["run_launcher"]
+
+logger = logging.getLogger(__name__)
+
+Show = Callable[[Tally], Coroutine[Any, Any, None]]
+
+
+def run_launcher(options: LauncherOptions, show: Show | None = None) -> tuple[Tally, Path]:
+    """Run a launcher to its end; return what it did and where it logged.
+
+    ``show`` runs beside it, to tell how it goes.
+    """
+    settings = user_settings()
+    nodes = detect_nodes(
+        settings.WORKER_DETECTION_TYPE,
+        gpus_per_node=options.gpus_per_node or 0,
+        limit=options.limit_nodes or 0,
+        offset=options.offset_nodes,
+    )
+    log_path = Path(log_to_database_dir("launcher"))
+    logger.info("Launcher %s on %d nodes: %s", options, len(nodes), ", ".join(node.name for node in nodes))
+
+    async def run() -> Tally:
+        head = Head(options, nodes, log_path.parent)
+        shown = asyncio.create_task(show(head.tally)) if show is not None else None
+        try:
+            return await head.run()
+        finally:
+            if shown is not None:
+                shown.cancel()
+
+    tally = asyncio.run(run())
+    for line in tally.closing_lines():
+        logger.info(line)
+    return tally, log_path
