@@ -12,7 +12,6 @@ if TYPE_CHECKING:
 __all__ = ["__version__", "config_logging", "settings", "setup"]
 
 __version__: str
-__version__: str
 settings: "UserSettings"
 
 
@@ -33,19 +32,7 @@ def config_logging(basename: str) -> str:
     return str(log_to_database_dir(basename))
 
 
-def _installed_version() -> str:
-    """Return the version of the installed package; looking it up takes as long as importing click."""
-    from importlib.metadata import PackageNotFoundError, version
-
-    try:
-        return version("balsam")
-    except PackageNotFoundError:  # a source tree that was never installed
-        return "0+unknown"
-
-
 def __getattr__(name: str) -> Any:
-    if name == "__version__":
-        return _installed_version()
     if name == "__version__":
         return _version()
     if name == "settings":
