@@ -10,7 +10,7 @@ from balsam.cli.registering import register
 
 @click.command(
     cls=BalsamCommand,
-    help="Make a database in a directory of its own, or bring one up to date.",
+    help="Make a database, or bring one up to date.",
     examples=["balsam init ~/mydb", ". balsamactivate mydb"],
 )
 @click.argument("path", type=click.Path(path_type=Path))

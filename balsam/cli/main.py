@@ -27,9 +27,9 @@ class Lazy:
 
 #: In the order of the help.
 COMMANDS: dict[str, Lazy] = {
-    "init": Lazy("balsam.cli.init:init", "Make a database in a directory of its own."),
+    "init": Lazy("balsam.cli.init:init", "Make a database, or bring one up to date."),
     "which": Lazy("balsam.cli.which:which", "Show the active database, or list the known ones."),
-    "server": Lazy("balsam.cli.server:server", "Start, stop or inspect the database's server."),
+    "server": Lazy("balsam.cli.server:server", "Start, stop or inspect the server of the active database."),
     "app": Lazy("balsam.cli.app:app", "Define an application that jobs can run."),
     "job": Lazy("balsam.cli.job:job", "Add a job to the database."),
     "dep": Lazy("balsam.cli.dep:dep", "Make one job wait for another."),

@@ -7,6 +7,7 @@ from balsam.cli.progress import progress_bar
 
 
 @click.command(
+    "make_dummies",
     cls=BalsamCommand,
     help="Add jobs that do nothing, to try things.",
     examples=["balsam make_dummies 1000 && balsam launcher --wf-filter dummy --job-mode serial"],

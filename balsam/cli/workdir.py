@@ -7,7 +7,7 @@ from balsam.cli.options import BalsamCommand
 
 @click.command(
     cls=BalsamCommand,
-    help="Print the working directory of the job whose id contains ID.",
+    help="Print the working directory of a job.",
     examples=["balsam workdir 3f2a"],
 )
 @click.argument("job_id", metavar="ID")

@@ -4,10 +4,11 @@ import re
 import subprocess
 import sys
 
+import click
 import pytest
 
 from balsam import __version__
-from balsam.cli.main import COMMANDS, run
+from balsam.cli.main import COMMANDS, balsam, run
 
 
 def test_without_a_command_the_help_is_shown(capsys: pytest.CaptureFixture[str]):
@@ -29,6 +30,13 @@ def test_unknown_command_suggests_a_close_one(capsys: pytest.CaptureFixture[str]
 def test_help_is_one_sentence_of_60_characters():
     for name, lazy in COMMANDS.items():
         assert re.fullmatch(r"[A-Z].{1,58}\.", lazy.help), f"{name}: {lazy.help}"
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_command_says_of_itself_what_the_list_of_commands_says(name: str):
+    command = balsam.get_command(click.Context(balsam), name)
+    assert command is not None
+    assert (command.name, command.help) == (name, COMMANDS[name].help)
 
 
 def test_help_and_version_import_neither_django_nor_rich():
