@@ -86,15 +86,6 @@ def show_version(ctx: click.Context, param: click.Parameter, is_asked: bool) -> 
         ctx.exit()
 
 
-def show_version(ctx: click.Context, param: click.Parameter, is_asked: bool) -> None:
-    """Print the version, looked up only then."""
-    if is_asked:
-        import balsam
-
-        click.echo(f"balsam {balsam.__version__}")
-        ctx.exit()
-
-
 @click.group(
     cls=LazyGroup,
     invoke_without_command=True,
