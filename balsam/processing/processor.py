@@ -81,7 +81,7 @@ class Processor:
     def stop(self, timeout_sec: float = 10.0, *, drain_sec: float = 0.0) -> bool:
         """Claim nothing more, end what runs, hand it back, report; False when that did not succeed in time.
 
-        Steps under way have ``drain_sec`` to end by themselves; what follows takes about ``timeout_sec`` at most.
+        Steps under way have ``drain_sec`` to end by themselves; the rest takes at most about ``timeout_sec``.
         """
         with self._changed:
             self._load.close()

@@ -69,7 +69,8 @@ def local_path(url: str) -> str:
     if transport.lower() != "local":
         raise StepError(
             f"Cannot stage {url!r}: the transport {transport!r} is not available yet, "
-            "only files of this machine are. Give `local:PATH` (also for a path with a colon) or a path that begins with '/' or '~'."
+            "only files of this machine are. Give `local:PATH` (also for a path with a colon), "
+            "or a path that begins with '/' or '~'."
         )
     if not path:
         raise StepError(f"Cannot stage {url!r}: no path follows the colon. Write `local:PATH`.")

@@ -121,7 +121,8 @@ def _handle(step: _Step) -> _Outcome:
     step.run_hook(POSTPROCESS, spec.postprocess, note=f"handling the state {spec.state.value}")
     raise StepError(
         "The postprocess hook ended without an error, but did not change the job's state "
-        f"from {spec.state.value}. A handler has to: `dag.current_job.update_state('RESTART_READY')`, or 'JOB_FINISHED', for example."
+        f"from {spec.state.value}. A handler has to, for example with "
+        "`dag.current_job.update_state('RESTART_READY')`, or 'JOB_FINISHED'."
     )
 
 
