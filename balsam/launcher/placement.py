@@ -89,9 +89,10 @@ class Allocation:
 
         The nodes at the positions ``avoid`` are left alone. What is taken stays so until :meth:`release`.
         """
-        if not self.allows_time(job, time_left_sec):
-            return None
-        shape = shape_of(job)
+        return self.place_shape(shape_of(job), avoid=avoid) if self.allows_time(job, time_left_sec) else None
+
+    def place_shape(self, shape: Shape, *, avoid: Container[int] = ()) -> Placement | None:
+        """Place a job of this shape, whatever its time; see :meth:`place`."""
         if shape.num_nodes > 1:
             found: _Found = self._take_empty_nodes(shape, avoid)
         else:
@@ -125,11 +126,14 @@ class Allocation:
             return placement_reasons.too_long(job.wall_time_min, time_left_sec)
         return placement_reasons.why_not_now(self._accounts, shape_of(job))
 
-    def soonest(self, job: JobSpec) -> frozenset[int]:
-        """Choose the positions of the nodes that are likely to be free for the job first."""
-        shape = shape_of(job)
+    def soonest(self, shape: Shape) -> frozenset[int]:
+        """Choose the positions of the nodes that are likely to be free for such a job first.
+
+        None at all when it is impossible here.
+        """
         able = (p for p, account in enumerate(self._accounts) if account.could_hold(shape))
-        return frozenset(nsmallest(shape.num_nodes, able, key=self._business))
+        positions = frozenset(nsmallest(shape.num_nodes, able, key=self._business))
+        return positions if len(positions) == shape.num_nodes else frozenset()
 
     def _business(self, position: int) -> tuple[int, int]:
         account = self._accounts[position]

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 import pytest
 
 from balsam.launcher.placement import Allocation, Placement
+from balsam.launcher.shapes import shape_of
 from balsam.platform.nodes import Node
 from balsam.schemas.jobs import JobSpec
 from tests.unit.launcher.jobspecs import job
@@ -368,5 +369,5 @@ def test_nodes_that_are_free_soonest_are_those_with_most_room() -> None:
     allocation = Allocation(nodes(3))
     assert allocation.place(job()) is not None
     assert allocation.place(job(packing=2)) is not None
-    assert allocation.soonest(job()) == {2}
-    assert allocation.soonest(job(num_nodes=2)) == {1, 2}
+    assert allocation.soonest(shape_of(job())) == {2}
+    assert allocation.soonest(shape_of(job(num_nodes=2))) == {1, 2}
