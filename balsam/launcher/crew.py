@@ -11,11 +11,11 @@ import os
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
 from types import TracebackType
 
 from balsam.exceptions import WorkerError
-from balsam.launcher.channel import ChannelIdentity, new_secret
+from balsam.launcher.channel import ChannelIdentity, Message, new_secret
 from balsam.launcher.head_channel import WorkerLink, WorkerListener
 from balsam.launcher.options import LauncherOptions
 from balsam.launcher.pacing import Pacing
@@ -32,8 +32,10 @@ logger = logging.getLogger(__name__)
 _READY_SEC = 60.0
 #: A worker that dies is replaced so many times in one launcher run.
 _REPLACEMENTS = 3
+#: What a worker is told of a job; `dataclasses.asdict` would copy every environment, on the hot path.
+_SPEC_FIELDS = tuple(field.name for field in fields(JobSpec))
 
-OnMessage = Callable[["CrewMember", dict[str, object]], None]
+OnMessage = Callable[["CrewMember", Message], None]
 
 
 @dataclass(slots=True)
@@ -58,7 +60,8 @@ class CrewMember:
 
     def run(self, specs: list[JobSpec]) -> None:
         """Queue jobs."""
-        self.link.send({"type": "run", "jobs": [asdict(spec) for spec in specs]})
+        jobs = [{name: getattr(spec, name) for name in _SPEC_FIELDS} for spec in specs]
+        self.link.send({"type": "run", "jobs": jobs})
 
     def note_progress(self, started: int, ended: int, now: float, *, is_starved: bool) -> None:
         """Take in how many jobs have started and ended."""

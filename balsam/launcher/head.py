@@ -13,6 +13,7 @@ from pathlib import Path
 from balsam.client import Client
 from balsam.exceptions import WorkerError
 from balsam.launcher import chores
+from balsam.launcher.channel import Message
 from balsam.launcher.core_link import CoreLink
 from balsam.launcher.crew import Crew, CrewMember
 from balsam.launcher.feeding import Feeder
@@ -179,7 +180,7 @@ class Head:
         self._leaving.note_change()
         self._news.set()
 
-    def _on_worker(self, member: CrewMember, message: dict[str, object]) -> None:
+    def _on_worker(self, member: CrewMember, message: Message) -> None:
         """Take in what a worker says, or what the crew says of it."""
         now = time.monotonic()
         kind = message.get("type")
@@ -196,24 +197,27 @@ class Head:
         self._leaving.note_change()
         self._news.set()
 
-    def _on_events(self, member: CrewMember, message: dict[str, object], now: float) -> None:
-        started, ended, returned = (_rows(message, key) for key in ("started", "ended", "returned"))
+    def _on_events(self, member: CrewMember, message: Message, now: float) -> None:
+        started, ended, returned = message["started"], message["ended"], message["returned"]
+        log: list[str] = []
         for job_id, attempt, age_sec, where in started:
-            job = self._ledger.start(str(job_id), _int(attempt), now - _float(age_sec))
+            job = self._ledger.start(job_id, attempt, now - age_sec)
             if job is not None:
-                name, command = job.spec.name, job.spec.command
-                logger.info("started %s [%s] attempt %s on %s: %s", job_id, name, attempt, where, command)
+                log.append(
+                    f"started {job_id} [{job.spec.name}] attempt {attempt} on {where}: {job.spec.command}"
+                )
         for job_id, attempt, code, age_sec, tail in ended:
-            ending = Ending(str(job_id), _int(attempt), None if code is None else _int(code), str(tail))
-            self._ledger.end(ending, now - _float(age_sec), stopped=self._stopping)
+            self._ledger.end(Ending(job_id, attempt, code, tail), now - age_sec, stopped=self._stopping)
             if code != 0:
-                logger.warning("ended %s attempt %s with code %s: %s", job_id, attempt, code, tail)
+                log.append(f"ended {job_id} attempt {attempt} with code {code}: {tail}")
+        if log:
+            logger.info("%s", "\n".join(log))  # one record: the log is on the hot path
         for job_id, attempt, reason in returned:
-            self._ledger.give_back(str(job_id), _int(attempt), str(reason), is_hopeless=bool(reason))
+            self._ledger.give_back(job_id, attempt, reason, is_hopeless=bool(reason))
             if reason:
                 logger.warning("cannot place %s here: %s", job_id, reason)
         self.tally.running = self._ledger.running
-        member.note_progress(len(started), len(ended), now, is_starved=bool(message.get("starved")))
+        member.note_progress(len(started), len(ended), now, is_starved=message["starved"])
 
     # -- cycles --------------------------------------------------------------------------------------
 
@@ -289,16 +293,3 @@ class Head:
             self._news.set()
             return False
         return self._leaving.should_leave(outlook)
-
-
-def _rows(message: dict[str, object], key: str) -> list[list[object]]:
-    rows = message.get(key, [])
-    return rows if isinstance(rows, list) else []
-
-
-def _int(value: object) -> int:
-    return int(str(value))
-
-
-def _float(value: object) -> float:
-    return float(str(value))
