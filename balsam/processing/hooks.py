@@ -13,7 +13,7 @@ from balsam.exceptions import StepError
 from balsam.processing.hook_log import HookLog
 from balsam.processing.hook_process import HookProcess
 from balsam.processing.interruption import GRACE_SEC, Interruption
-from balsam.processing.programs import find_program, split_command
+from balsam.processing.programs import find_program, is_text, split_command
 from balsam.schemas.jobs import StepSpec
 
 __all__ = ["HOOK_TIMEOUT_SEC", "POSTPROCESS", "PREPROCESS", "HookKind", "run_hook"]
@@ -92,7 +92,7 @@ def _start(argv: list[str], spec: StepSpec, log: HookLog, interruption: Interrup
                 interruption=interruption,
             )
         except OSError as error:
-            if error.errno == errno.ENOEXEC and program != "/bin/sh":
+            if error.errno == errno.ENOEXEC and is_text(program):
                 argv, program = ["/bin/sh", program, *argv[1:]], "/bin/sh"
             elif error.errno in _TRANSIENT and pauses:
                 interruption.wait(pauses.pop(0))

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 
 from balsam.exceptions import StepError
 
-__all__ = ["find_program", "split_command"]
+__all__ = ["find_program", "is_text", "split_command"]
 
 
 def split_command(text: str) -> list[str]:
@@ -46,6 +46,15 @@ def find_program(word: str, environ: Mapping[str, str], workdir: str) -> str:
     if "/" not in word:
         where = f"on PATH ({environ.get('PATH', os.defpath)}), in {workdir} or in {_here()}"
     raise StepError(f"Cannot start {word!r}: there is no such program {where}. Give its full path.")
+
+
+def is_text(path: str) -> bool:
+    """Say whether a file that is no program is text, which a shell may run."""
+    try:
+        with open(path, "rb") as file:
+            return b"\0" not in file.read(256)
+    except OSError:
+        return False
 
 
 def _candidates(word: str, environ: Mapping[str, str], workdir: str) -> Iterator[str]:
