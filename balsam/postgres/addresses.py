@@ -58,9 +58,13 @@ def is_free(port: int) -> bool:
 
 
 def prepare_socket_dir(preferred: Path, account: Account) -> Path:
-    """Return a private directory for the socket, made if need be: ``preferred``, or a short one in /tmp."""
+    """Return a private directory for the socket, made if need be: ``preferred``, or a short one in /tmp.
+
+    No server is using it: what one that was killed has left there is removed.
+    """
     for candidate in socket_dir_candidates(preferred, account.uid):
         if _is_usable_name(candidate) and _make_private(candidate, account) and _takes_sockets(candidate):
+            _clear(candidate)
             return candidate
     raise DatabaseError(
         f"No directory for the server's socket: neither {preferred} nor /tmp can hold one.\n"
@@ -110,6 +114,12 @@ def is_private(path: Path, owners: set[int], account: Account) -> bool:
     if stat.S_IMODE(found.st_mode) != 0o700:
         path.chmod(0o700)
     return True
+
+
+def _clear(socket_dir: Path) -> None:
+    """Remove the sockets of a dead server, and their lock files, which name a pid that may be anybody's."""
+    for path in socket_dir.glob(".s.PGSQL.*"):
+        path.unlink(missing_ok=True)
 
 
 def _takes_sockets(path: Path) -> bool:

@@ -11,7 +11,7 @@ from balsam.exceptions import ConflictError, DatabaseUnreachable
 from balsam.postgres import ownership
 from balsam.postgres.accounts import check_may_control, may_control
 from balsam.postgres.addresses import discard_socket_dir
-from balsam.postgres.connecting import answers_on_socket, answers_on_tcp, is_this_host
+from balsam.postgres.connecting import answers_on_socket, answers_on_tcp, is_copy, is_this_host
 from balsam.postgres.control import stop_server
 from balsam.postgres.creation import create_database_dir
 from balsam.postgres.layout import Layout
@@ -119,11 +119,13 @@ class Cluster:
         """Say what can be seen of the server; starts nothing. Raises NoDatabaseError or DatabaseError."""
         info = read_server_info(self.db_path)
         pid = running_postmaster(self._layout.data_dir) if self._layout.has_cluster else None
-        is_running = pid is not None or answers_on_socket(info) or answers_on_tcp(info)
+        is_running = pid is not None or self._answers(info)
         return Status(self.db_path, is_running, info.host, info.port, info.socket_dir, pid)
 
     def _answers(self, info: ServerInfo) -> bool:
         """Say whether the server runs; on its own host, its owner looks only where nobody else can listen."""
+        if is_copy(self.db_path, info):
+            return False
         if is_this_host(info.host) and may_control(self._layout.data_dir):
             return answers_on_socket(info)
         return answers_on_tcp(info)

@@ -11,6 +11,8 @@ import socket
 from pathlib import Path
 from typing import NotRequired, TypedDict
 
+from balsam.exceptions import DatabaseError
+from balsam.postgres.layout import Layout
 from balsam.postgres.serverinfo import ServerInfo, read_server_info
 
 DATABASE = "balsam"
@@ -34,11 +36,24 @@ def connection_params(db_path: Path, user: str | None = None) -> ConnectionParam
     """Return how to connect to the database at ``db_path``; reads one small file and starts nothing.
 
     The role is ``user``, else $BALSAM_USER, else the one in `server-info`, else the login name. Raises
-    NoDatabaseError or DatabaseError when `server-info` is missing or damaged.
+    NoDatabaseError or DatabaseError when `server-info` is missing, damaged, or that of another directory.
     """
     info = read_server_info(db_path)
+    if is_copy(db_path, info):
+        raise DatabaseError(
+            f"{db_path} is a copy of {info.db_path}, and its own server has never run.\n"
+            f"Start it with `. balsamactivate {db_path}`."
+        )
     role = user or os.environ.get("BALSAM_USER") or info.user or login_name()
     return params_for(info, role, info.password)
+
+
+def is_copy(db_path: Path, info: ServerInfo) -> bool:
+    """Say whether ``info`` was copied here, with a whole database, and tells of the original's server."""
+    if info.db_path in ("", str(db_path)) or not Layout(db_path).has_cluster:
+        return False
+    original = Path(info.db_path)
+    return Layout(original).has_cluster and not original.samefile(db_path)
 
 
 def params_for(info: ServerInfo, user: str, password: str, dbname: str = DATABASE) -> ConnectionParams:

@@ -17,6 +17,7 @@ from balsam.lib.waiting import wait_for
 from balsam.postgres.accounts import Account
 from balsam.postgres.binaries import Binaries
 from balsam.postgres.layout import Layout
+from balsam.postgres.messages import reason
 from balsam.postgres.postmaster import is_postmaster, read_pid_file
 
 #: Recovery after a crash replays at most `max_wal_size`.
@@ -26,7 +27,6 @@ STOP_SEC = 60.0
 _SPAWN = '"$@" </dev/null >&2 & echo $!'
 #: The environment of the server: neither the caller's PG* settings nor marks of the job it may run in.
 _KEPT_VARIABLES = ("PATH", "HOME", "USER", "LOGNAME", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "TMPDIR")
-_LOG_TAIL_LINES = 6
 _LARGEST_STARTUP_LOG = 1_000_000
 
 
@@ -54,7 +54,7 @@ def start_server(layout: Layout, binaries: Binaries, account: Account) -> int:
         )
     if not _is_ready(layout, pid):
         raise StartFailed(
-            f"The server of {layout.root} did not start: {_log_tail(layout, sizes)}\n"
+            f"The server of {layout.root} did not start: {_reason_in_logs(layout, sizes)}\n"
             f"See {layout.startup_log} and {layout.server_log_dir}, mend what they name, and run"
             " `balsam server --connect`."
         )
@@ -120,10 +120,10 @@ def _log_sizes(layout: Layout) -> Mapping[Path, int]:
     return {log: log.stat().st_size for log in _logs(layout) if log.exists()}
 
 
-def _log_tail(layout: Layout, sizes: Mapping[Path, int]) -> str:
-    """Return the last lines that the logs have got since ``sizes`` were taken."""
-    added = []
+def _reason_in_logs(layout: Layout, sizes: Mapping[Path, int]) -> str:
+    """Return what tells most among the lines that the logs have got since ``sizes`` were taken."""
+    added = ""
     for log in _logs(layout):
         if log.exists():
-            added += log.read_bytes()[sizes.get(log, 0) :].decode(errors="replace").splitlines()
-    return " / ".join(added[-_LOG_TAIL_LINES:]) or "it said nothing"
+            added += log.read_bytes()[sizes.get(log, 0) :].decode(errors="replace")
+    return reason(added)

@@ -83,7 +83,7 @@ def _create(layout: Layout) -> None:
         )
     binaries = find_binaries()
     passwords = _new_secrets()
-    info = _new_info(passwords, binaries)
+    info = _new_info(layout.root, passwords, binaries)
     create_cluster(layout, binaries, _account(layout, binaries), passwords, info.port)
     _publish(layout, passwords, info)
 
@@ -99,7 +99,7 @@ def _renew_passwords(layout: Layout) -> None:
     binaries = find_binaries(cluster_major(layout.data_dir))
     passwords = _new_secrets()
     run_sql(layout.data_dir, binaries, _account(layout, binaries), password_sql(passwords))
-    _publish(layout, passwords, _new_info(passwords, binaries))
+    _publish(layout, passwords, _new_info(layout.root, passwords, binaries))
 
 
 def _account(layout: Layout, binaries: Binaries) -> Account:
@@ -114,7 +114,7 @@ def _new_secrets() -> Secrets:
     )
 
 
-def _new_info(passwords: Secrets, binaries: Binaries) -> ServerInfo:
+def _new_info(db_path: Path, passwords: Secrets, binaries: Binaries) -> ServerInfo:
     return ServerInfo(
         host=short_hostname(),
         port=first_port(),
@@ -122,6 +122,7 @@ def _new_info(passwords: Secrets, binaries: Binaries) -> ServerInfo:
         password=passwords.role_password,
         instance_id=str(uuid.uuid4()),
         pg_bin=str(binaries.bin_dir),
+        db_path=str(db_path),
     )
 
 

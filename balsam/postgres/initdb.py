@@ -20,6 +20,7 @@ from balsam.postgres.configuration import render_settings, write_fixed_files, wr
 from balsam.postgres.connecting import DATABASE
 from balsam.postgres.control import server_environment
 from balsam.postgres.layout import Layout
+from balsam.postgres.messages import reason
 
 #: The cluster's superuser; no program of Balsam works as it, except to look after the server.
 ADMIN = "balsam_admin"
@@ -150,10 +151,9 @@ def _run(command: list[str], account: Account, text: str = "") -> None:
         **account.process_owner,
     )
     if done.returncode:
-        said = " / ".join((done.stderr or done.stdout).strip().splitlines()[-4:])
         program = next(Path(word).name for word in command if word.endswith(("/initdb", "/postgres")))
         raise DatabaseError(
-            f"Making the database failed: {program} ended with {done.returncode}: {said}\n"
+            f"Making the database failed: {program}: {reason(done.stdout + done.stderr)}\n"
             "Mend what it names and run `balsam init` again; BALSAM_PG_BIN chooses another PostgreSQL."
         )
 

@@ -24,7 +24,8 @@ class ServerInfo:
 
     ``host`` is the short name of the server's host, ``port`` its TCP port (0: none known), ``user`` the role
     of the owner, ``socket_dir`` the directory of its socket on that host, ``instance_id`` a name of the
-    database that no other has. ``extra`` holds all other keys, which belong to somebody else.
+    database that no other has, ``db_path`` the directory it was written in. ``extra`` holds all other keys,
+    which belong to somebody else.
     """
 
     host: str
@@ -35,6 +36,7 @@ class ServerInfo:
     instance_id: str = ""
     boot_id: str = ""
     pg_bin: str = ""
+    db_path: str = ""
     extra: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     @classmethod

@@ -4,6 +4,7 @@
 neither a process nor a claim behind.
 """
 
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -15,7 +16,7 @@ from balsam.postgres.accounts import Account, choose_account
 from balsam.postgres.addresses import is_free, next_free_port, prepare_socket_dir
 from balsam.postgres.binaries import Binaries, cluster_major, find_binaries
 from balsam.postgres.configuration import render_settings, write_settings
-from balsam.postgres.connecting import short_hostname
+from balsam.postgres.connecting import is_copy, short_hostname
 from balsam.postgres.control import StartFailed, start_server, wait_until_ready
 from balsam.postgres.layout import Layout
 from balsam.postgres.postmaster import clear_remains, read_pid_file, running_postmaster
@@ -96,6 +97,8 @@ def _publish(layout: Layout, info: ServerInfo) -> None:
         port=running.port,
         socket_dir=running.socket_dir,
         boot_id=this_process().boot_id,
+        db_path=str(layout.root),
+        instance_id=str(uuid.uuid4()) if is_copy(layout.root, info) else info.instance_id,
     )
     if found != read_server_info(layout.root):
         write_server_info(layout.root, found)
