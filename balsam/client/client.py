@@ -86,3 +86,8 @@ class Client:
         """Report what hooks and staging did."""
         reply: ReportReply = self.transport.call("steps.report", session_id, results)
         return reply
+
+    def revoked_steps(self, session_id: int, job_ids: Sequence[str]) -> list[str]:
+        """Return those of these jobs whose hook or staging is to end: killed, deleted, or taken over."""
+        reply: list[str] = self.transport.call("steps.revoked", session_id, job_ids)
+        return reply

@@ -159,3 +159,12 @@ def outlook(request: OutlookRequest) -> Outlook:
 def lost(session_id: int, job_ids: Sequence[str]) -> list[str]:
     """Return those of these jobs that the session no longer holds: killed, deleted, reset or taken over."""
     return [str(job_id) for (job_id,) in sql.fetch("lost_jobs", session_id=session_id, ids=list(job_ids))]
+
+
+@retrying
+def revoked_steps(session_id: int, job_ids: Sequence[str]) -> list[str]:
+    """Return those of these jobs whose hook or staging is to end: killed, deleted, or taken over.
+
+    One that its own hook has moved is left out, so that the hook can finish.
+    """
+    return [str(job_id) for (job_id,) in sql.fetch("revoked_steps", session_id=session_id, ids=list(job_ids))]

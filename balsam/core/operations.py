@@ -33,6 +33,7 @@ OPERATIONS: Mapping[str, Operation] = {
     "jobs.outlook": Operation(claims.outlook, "POST", "/jobs/outlook"),
     "steps.claim": Operation(claims.claim_steps, "POST", "/sessions/{session_id}/steps"),
     "steps.report": Operation(transitions.report_steps, "PATCH", "/sessions/{session_id}/steps"),
+    "steps.revoked": Operation(claims.revoked_steps, "POST", "/sessions/{session_id}/steps/revoked"),
 }
 
 

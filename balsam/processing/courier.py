@@ -7,8 +7,9 @@ the database has taken it.
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from typing import TypeVar
 
 from balsam.client import Client
 from balsam.exceptions import LeaseLostError
@@ -18,9 +19,10 @@ from balsam.schemas.sessions import ReportReply, StepClaimRequest
 
 __all__ = ["Courier"]
 
+T = TypeVar("T")
 log = logging.getLogger(__name__)
 
-#: Look for steps after this long without a word, in case a notice was missed.
+#: Look for steps, and for revoked ones, after this long without a word, in case a notice was missed.
 LOOK_SEC = 30.0
 #: Results in one report.
 _REPORT_LIMIT = 500
@@ -49,13 +51,31 @@ class Courier:
         self._may_be_work = True
         self._is_given_up = False
         self._looked_at = 0.0
+        #: Jobs whose step under way may have been revoked.
+        self._doubted: set[str] = set()
+        self._checked_at = 0.0
+        self._check_pace = Pace()
         self._report_pace = Pace()
         self._claim_pace = Pace()
+        #: Calls to make, and in how many seconds each is due; what frees somebody comes first.
+        self._errands = (
+            (self._check, self._check_in_sec),
+            (self._report, self._report_in_sec),
+            (self._claim, self._claim_in_sec),
+        )
 
     def wake(self) -> None:
         """Say that there may be steps to claim."""
         with self._changed:
             self._may_be_work = True
+            self._changed.notify_all()
+
+    def doubt(self, job_ids: Iterable[str]) -> None:
+        """Say that the session may not hold these jobs any more: what was revoked of them will be ended."""
+        doubted = list(job_ids)
+        with self._changed:
+            self._load.drop_waiting(doubted)
+            self._doubted.update(doubted)
             self._changed.notify_all()
 
     def give_up(self) -> None:
@@ -74,10 +94,9 @@ class Courier:
         """Carry until the workload is closed and empty; closes this thread's connection."""
         try:
             while self._wait_for_errand():
-                if self._is_report_due():
-                    self._report()
-                if self._is_claim_due():
-                    self._claim()
+                for call, due_in_sec in self._errands:
+                    if self._is_due(due_in_sec):
+                        call()
         except LeaseLostError as error:
             log.warning("Hooks and staging end here: %s", error)
             with self._changed:
@@ -90,7 +109,7 @@ class Courier:
         """Wait until there is something to report or claim; False when all is over."""
         with self._changed:
             while not self._is_over():
-                wait_sec = min(self._report_in_sec(), self._claim_in_sec())
+                wait_sec = min(due_in_sec() for _, due_in_sec in self._errands)
                 if wait_sec <= 0:
                     return True
                 self._changed.wait(wait_sec)
@@ -98,6 +117,18 @@ class Courier:
 
     def _is_over(self) -> bool:
         return self._is_given_up or (self._load.is_closed and not self._load.job_ids())
+
+    def _is_due(self, due_in_sec: Callable[[], float]) -> bool:
+        with self._changed:
+            return due_in_sec() <= 0
+
+    def _check_in_sec(self) -> float:
+        running = self._load.running_ids()
+        self._doubted.intersection_update(running)
+        if not running:
+            self._checked_at = time.monotonic()
+        until_look_sec = 0.0 if self._doubted else self._checked_at + LOOK_SEC - time.monotonic()
+        return max(until_look_sec, self._check_pace.wait_sec)
 
     def _report_in_sec(self) -> float:
         return self._report_pace.wait_sec if self._load.has_results else LOOK_SEC
@@ -108,13 +139,23 @@ class Courier:
         until_look_sec = 0.0 if self._may_be_work else self._looked_at + LOOK_SEC - time.monotonic()
         return max(until_look_sec, self._claim_pace.wait_sec)
 
-    def _is_report_due(self) -> bool:
+    def _check(self) -> None:
+        """Have those steps end that were revoked."""
         with self._changed:
-            return self._report_in_sec() <= 0
-
-    def _is_claim_due(self) -> bool:
+            doubted = sorted(self._doubted) or self._load.running_ids()
+            asked_at = time.monotonic()
+        revoked = self._attempt(
+            self._check_pace,
+            "ask for revoked jobs",
+            lambda: self._client.revoked_steps(self._session_id, doubted),
+        )
+        if revoked is None:
+            return
         with self._changed:
-            return self._claim_in_sec() <= 0
+            self._doubted.difference_update(doubted)
+            self._check_pace.succeeded()
+            self._checked_at = asked_at
+            self._load.interrupt(revoked)
 
     def _claim(self) -> None:
         with self._claiming:
@@ -125,17 +166,13 @@ class Courier:
                 self._may_be_work = False
                 self._looked_at = time.monotonic()
             request = StepClaimRequest(session_id=self._session_id, limit=limit, workflow=self._workflow)
-            try:
-                specs = self._client.claim_steps(request)
-            except LeaseLostError:
-                raise
-            except Exception:
-                log.warning("Cannot claim hooks and staging; trying again soon", exc_info=True)
-                with self._changed:
-                    self._claim_pace.failed()
-                    self._may_be_work = True
-                return
+            specs = self._attempt(
+                self._claim_pace, "claim hooks and staging", lambda: self._client.claim_steps(request)
+            )
             with self._changed:
+                if specs is None:
+                    self._may_be_work = True
+                    return
                 self._load.add(specs)
                 self._may_be_work |= len(specs) == limit
                 cost_sec = time.monotonic() - self._looked_at
@@ -146,23 +183,33 @@ class Courier:
         with self._changed:
             # One at a time after a failure: if it was the fault of one result, the others get through.
             results = self._load.take_results(1 if self._report_pace.has_failed else _REPORT_LIMIT)
-        try:
-            reply = self._client.report_steps(self._session_id, results)
-        except LeaseLostError:
-            raise
-        except Exception:
-            log.warning("Cannot report %d steps; trying again soon", len(results), exc_info=True)
-            with self._changed:
-                self._load.put_off(results)
-                self._report_pace.failed()
-            return
+        reply = self._attempt(
+            self._report_pace,
+            f"report {len(results)} steps",
+            lambda: self._client.report_steps(self._session_id, results),
+        )
         with self._changed:
+            if reply is None:
+                self._load.put_off(results)
+                return
             self._load.reported(results)
             self._report_pace.succeeded()
             # What was done is often followed by another step of the same job.
             self._may_be_work |= reply.applied > 0
             self._changed.notify_all()
         self._tell(reply)
+
+    def _attempt(self, pace: Pace, what: str, call: Callable[[], T]) -> T | None:
+        """Make a call; None when it failed, to be made again. Only LeaseLostError passes through."""
+        try:
+            return call()
+        except LeaseLostError:
+            raise
+        except Exception:
+            log.warning("Cannot %s; trying again soon", what, exc_info=True)
+            with self._changed:
+                pace.failed()
+            return None
 
     def _tell(self, reply: ReportReply) -> None:
         if self._on_reported is None:

@@ -58,10 +58,12 @@ class Processor:
         self._courier.wake()
 
     def lost(self, job_ids: Iterable[str]) -> None:
-        """End the steps of jobs that were killed, deleted or taken away; unknown ids are ignored."""
-        with self._changed:
-            self._load.interrupt(job_ids)
-            self._changed.notify_all()
+        """Say that the session may not hold these jobs any more; unknown ids are ignored.
+
+        The steps of those that were killed, deleted or taken over are ended. A hook that has moved its own
+        job is let finish.
+        """
+        self._courier.doubt(job_ids)
 
     def held_ids(self) -> list[str]:
         """Return the jobs this processor has claimed and not yet reported."""
@@ -86,8 +88,8 @@ class Processor:
         with self._changed:
             self._load.close()
             self._changed.notify_all()
-            self._changed.wait_for(lambda: not self._load.is_running, drain_sec)
-            self._load.interrupt_all(min(GRACE_SEC, timeout_sec / 2))
+            self._changed.wait_for(lambda: not self._load.running_ids(), drain_sec)
+            self._load.interrupt(self._load.running_ids(), min(GRACE_SEC, timeout_sec / 2))
         deadline = time.monotonic() + timeout_sec
         for thread in self._threads:
             thread.join(max(0.0, deadline - time.monotonic()))

@@ -51,11 +51,6 @@ class Workload:
         return self._is_closed
 
     @property
-    def is_running(self) -> bool:
-        """Say whether a step is under way."""
-        return bool(self._running)
-
-    @property
     def room(self) -> int:
         """How many steps to claim now: those that could begin, and a few more where steps are quick."""
         if self._is_closed:
@@ -117,30 +112,33 @@ class Workload:
             if self._results.get(result.job_id) is result:
                 self._results[result.job_id] = self._results.pop(result.job_id)
 
-    def interrupt(self, job_ids: Iterable[str], grace_sec: float = GRACE_SEC) -> None:
-        """Have the steps of these jobs end; those not begun are handed back."""
+    def running_ids(self) -> list[str]:
+        """Jobs with a step under way."""
+        return list(self._running)
+
+    def drop_waiting(self, job_ids: Iterable[str]) -> None:
+        """Hand back those of these jobs' steps that were not begun."""
         wanted = set(job_ids)
         dropped = [spec for spec in self._waiting if spec.job_id in wanted]
         self._waiting = deque(spec for spec in self._waiting if spec.job_id not in wanted)
         for spec in dropped:
             self._keep(hand_back(spec, ""))
-        for job_id in wanted & self._running.keys():
-            self._running[job_id].interruption.set(grace_sec)
 
-    def interrupt_all(self, grace_sec: float = GRACE_SEC) -> None:
-        """Have every step end."""
-        self.interrupt(self.job_ids(), grace_sec)
+    def interrupt(self, job_ids: Iterable[str], grace_sec: float = GRACE_SEC) -> None:
+        """Have those of these jobs' steps end that are under way."""
+        for job_id in self._running.keys() & set(job_ids):
+            self._running[job_id].interruption.set(grace_sec)
 
     def close(self) -> None:
         """Begin nothing any more: what waits, or comes, is handed back."""
         self._is_closed = True
-        self.interrupt([spec.job_id for spec in self._waiting])
+        self.drop_waiting([spec.job_id for spec in self._waiting])
 
     def abandon(self) -> None:
         """Close, have every step end, and keep no results: nobody takes them any more."""
         self._is_abandoned = True
         self.close()
-        self.interrupt_all()
+        self.interrupt(self._running)
         self._results.clear()
 
     def _keep(self, result: StepResult) -> None:
