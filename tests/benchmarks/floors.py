@@ -41,7 +41,7 @@ def copy_rows_sec(table: str) -> float:
     rows = io.StringIO()
     with connection.cursor() as cursor:
         cursor.copy_expert(f"COPY {table} TO STDOUT", rows)
-        cursor.execute(f"TRUNCATE {table}")
+        cursor.execute(f"TRUNCATE {table} CASCADE")
     rows.seek(0)
 
     def put_back() -> None:
@@ -56,7 +56,7 @@ def copy_each_row_sec(table: str, count: int) -> float:
     text = io.StringIO()
     with connection.cursor() as cursor:
         cursor.copy_expert(f"COPY (SELECT * FROM {table} LIMIT {count}) TO STDOUT", text)
-        cursor.execute(f"TRUNCATE {table}")
+        cursor.execute(f"TRUNCATE {table} CASCADE")
     lines = [io.StringIO(line) for line in text.getvalue().splitlines(keepends=True)]
 
     def put_back() -> None:
