@@ -18,11 +18,24 @@ from balsam.cli.prompts import confirm
     ],
 )
 @job_options
-@click.option("--wall-time-minutes", type=int, default=1, help="How long it is expected to run.")
-@click.option("--num-nodes", type=int, default=1, help="Nodes it needs.")
-@click.option("--coschedule-num-nodes", type=int, default=0, help="Kept for scripts; has no effect.")
-@click.option("--node-packing-count", type=int, default=1, help="How many such jobs may share a node.")
-@click.option("--ranks-per-node", type=int, default=1, help="MPI ranks on each node.")
+@click.option(
+    "--wall-time-minutes", type=int, default=1, show_default=True, help="How long it is expected to run."
+)
+@click.option("--num-nodes", type=int, default=1, show_default=True, help="Nodes it needs.")
+@click.option(
+    "--coschedule-num-nodes", type=int, default=0, show_default=True, help="Kept for scripts; has no effect."
+)
+@click.option(
+    "--node-packing-count",
+    type=int,
+    default=1,
+    show_default=True,
+    help="How many such jobs may share a node.",
+)
+@click.option("--ranks-per-node", type=int, default=1, show_default=True, help="MPI ranks on each node.")
+@click.option("--gpus-per-rank", type=float, default=0, help="GPUs of each rank; a fraction shares one.")
+@click.option("--memory-mb-per-node", type=int, default=0, help="Memory it needs on each node; 0: any.")
+@click.option("--priority", type=int, default=0, help="Higher runs first.")
 @words_option("--mpi-flags", help="Flags for the MPI launcher, before the executable.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def job(yes: bool, **options: Any) -> None:

@@ -11,7 +11,7 @@ import click
 
 DEBUG = "--debug"
 #: Options that only their full name calls, since they are newer than the prefixes people type.
-EXACT_OPTIONS = frozenset({DEBUG})
+EXACT_OPTIONS = frozenset({DEBUG, "--memory-mb-per-node"})
 
 F = TypeVar("F", bound=Callable[..., Any])
 _NEGATIVE_NUMBER = re.compile(r"^-\d+(\.\d*)?$|^-\.\d+$")

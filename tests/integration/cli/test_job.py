@@ -60,7 +60,7 @@ def test_job_has_the_columns_of_its_options(balsam: Cli, square: ApplicationDefi
         "--ranks-per-node 4 --threads-per-rank 6 --threads-per-core 2 --description a b --args x y "
         "--mpi-flags=-x=1 --post_handle_error --post_handle_timeout --disable_auto_timeout_retry "
         "--input-files *.dat --url-in local:/a --url-out local:/b --stage-out-files *.out *.log "
-        "--env A=1 --env B=2=3:4 --yes"
+        "--env A=1 --env B=2=3:4 --yes --gpus-per-rank 0.5 --memory-mb-per-node 100 --priority -2"
     )
     balsam(*JOB, *options.split()).check()
     job = BalsamJob.objects.get(name="x1")
@@ -71,6 +71,7 @@ def test_job_has_the_columns_of_its_options(balsam: Cli, square: ApplicationDefi
     assert (job.post_error_handler, job.post_timeout_handler, job.auto_timeout_retry) == (True, True, False)
     assert (job.input_files, job.stage_out_files) == ("*.dat", "*.out *.log")
     assert (job.stage_in_url, job.stage_out_url) == ("local:/a", "local:/b")
+    assert (job.gpus_per_rank, job.memory_mb_per_node, job.priority) == (0.5, 100, -2)
     assert job.environ_vars == {"A": "1", "B": "2=3:4"}
 
 
