@@ -1,47 +1,93 @@
-"""Log files of daemons: one a run beside the database, bounded in size, never on the root logger."""
+"""Logs of daemons and launchers, in the `log` directory of the database.
 
+Each process writes a file of its own, bounded in size; only the logger ``balsam`` is touched, never the root
+logger, which belongs to the program that imports Balsam.
+"""
+
+import contextlib
+import itertools
 import logging
-import logging.handlers
 import os
 import time
+from collections.abc import Iterator
+from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
-from balsam.exceptions import NoDatabaseError
+from balsam.exceptions import ConfigError, DatabaseError, NoDatabaseError
 
 __all__ = ["log_to_database_dir"]
 
-_FORMAT = "%(asctime)s|%(process)d|%(levelname)s|%(name)s:%(lineno)s] %(message)s"
-_TIME_FORMAT = "%d-%b-%Y %H:%M:%S"
+_LINE = "%(asctime)s|%(process)d|%(levelname)s|%(name)s:%(lineno)d] %(message)s"
+_TIME = "%d-%b-%Y %H:%M:%S"
+
+
+class _DatabaseLog(RotatingFileHandler):
+    """The handler of this module, which it knows again."""
 
 
 def log_to_database_dir(
-    basename: str, *, level: str = "INFO", max_bytes: int = 100 << 20, backups: int = 5
+    basename: str, *, level: str = "INFO", size_limit_bytes: int = 100 * 2**20, backup_count: int = 5
 ) -> Path:
-    """Send what the `balsam` loggers say to ``<database>/log/<basename>_<time>.log``; return that path.
+    """Log to ``<database>/log/<basename>_<time>.log``, a new file, and return its path.
 
-    Two runs that start in the same second get different files. Raises NoDatabaseError without an active
-    database.
+    A file that has reached the limit (0: none) is renamed to ``.1`` and so on, up to ``backup_count``. Called
+    again, the process goes on in another new file. Raises NoDatabaseError without an active database,
+    DatabaseError when the file cannot be made, and ConfigError for an unknown level.
     """
-    db_path = os.environ.get("BALSAM_DB_PATH", "")
+    levels = logging.getLevelNamesMapping()
+    if level.upper() not in levels:
+        raise ConfigError(
+            f"Cannot log at level {level!r}: it is not known. Set LOG_HANDLER_LEVEL in settings.json to one "
+            "of DEBUG, INFO, WARNING, ERROR, CRITICAL."
+        )
+    db_path = os.environ.get("BALSAM_DB_PATH")
     if not db_path:
-        raise NoDatabaseError()
-    directory = Path(db_path, "log")
-    directory.mkdir(exist_ok=True)
-    path = _fresh(directory, f"{basename}_{time.strftime('%Y-%m-%d_%H%M%S')}")
-    handler = logging.handlers.RotatingFileHandler(path, maxBytes=max_bytes, backupCount=backups)
-    handler.setFormatter(logging.Formatter(_FORMAT, _TIME_FORMAT))
-    logger = logging.getLogger("balsam")
-    logger.addHandler(handler)
-    logger.setLevel(level)
+        raise NoDatabaseError
+    path = _new_file(Path(db_path).expanduser() / "log", basename)
+    handler = _DatabaseLog(
+        path,
+        maxBytes=size_limit_bytes,
+        backupCount=backup_count,
+        encoding="utf-8",
+        errors="backslashreplace",
+    )
+    handler.setFormatter(logging.Formatter(_LINE, _TIME))
+    _replace_handler(handler)
+    logging.getLogger("balsam").setLevel(levels[level.upper()])
     return path
 
 
-def _fresh(directory: Path, stem: str) -> Path:
-    """Make a file that did not exist."""
-    for name in (f"{stem}.log", f"{stem}.{os.getpid()}.log"):
-        try:
-            (directory / name).touch(mode=0o600, exist_ok=False)
-        except FileExistsError:
-            continue
-        return directory / name
-    return directory / f"{stem}.{os.getpid()}.log"
+def _new_file(directory: Path, basename: str) -> Path:
+    """Make an empty file that no other process has."""
+    try:
+        directory.mkdir(exist_ok=True)
+        names = _names(basename)
+        while True:
+            path = directory / next(names)
+            with contextlib.suppress(FileExistsError):
+                path.touch(exist_ok=False)
+                return path
+    except OSError as error:
+        raise DatabaseError(
+            f"Cannot write a log in {directory}: {error.strerror}. "
+            "Check that BALSAM_DB_PATH names your database and that you may write there: "
+            f"`ls -ld {directory}`."
+        ) from error
+
+
+def _names(basename: str) -> Iterator[str]:
+    """Propose names for a file, plain ones first: by the second, by the process, then numbered."""
+    stem = f"{basename}_{time.strftime('%Y-%m-%d_%H%M%S')}"
+    yield f"{stem}.log"
+    stem = f"{stem}.{os.getpid()}"
+    yield f"{stem}.log"
+    for number in itertools.count(2):
+        yield f"{stem}.{number}.log"
+
+
+def _replace_handler(handler: _DatabaseLog) -> None:
+    logger = logging.getLogger("balsam")
+    for former in [former for former in logger.handlers if isinstance(former, _DatabaseLog)]:
+        logger.removeHandler(former)
+        former.close()
+    logger.addHandler(handler)
