@@ -126,7 +126,7 @@ class StepResult:
     """The state a step leads to, with the reason where there is one to tell.
 
     Applied only if the job is still in ``from_state`` and held by the reporting session: a hook that moved
-    its own job keeps the state it chose.
+    its own job keeps the state it chose. The same state twice hands the job back, its step not done.
     """
 
     job_id: str
