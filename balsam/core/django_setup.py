@@ -1,6 +1,5 @@
 """Configure Django once per process, without touching a project that has configured it already."""
 
-import django
 from django.apps import apps
 from django.conf import settings
 
@@ -12,4 +11,5 @@ def configure() -> None:
 
         settings.configure(**{name: value for name, value in vars(django_settings).items() if name.isupper()})
     if not (apps.ready or getattr(apps, "loading", False)):
-        django.setup(set_prefix=False)
+        # django.setup() would also import the URL machinery and set up logging, which is the program's own.
+        apps.populate(settings.INSTALLED_APPS)
