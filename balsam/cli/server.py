@@ -20,32 +20,36 @@ _CONNECTION_COLUMNS = [Column(name) for name in ("pid", "application", "user", "
     help="Start, stop or inspect the server of the active database.",
     examples=["balsam server --connect", "balsam server --status -o json", "balsam server --reset"],
 )
-@click.option("--connect", "action", flag_value="connect", help="Connect to it; start it if it is down.")
-@click.option("--reset", "action", flag_value="reset", help="Stop it and start it again.")
-@click.option("--stop", "action", flag_value="stop", help="Stop it; its clients are cut off.")
-@click.option("--status", "action", flag_value="status", help="Say whether it runs, and where.")
-@click.option("--list-active-connections", "action", flag_value="list", help="List who is connected.")
+@click.option("--connect", is_flag=True, help="Connect to it; start it if it is down.")
+@click.option("--reset", is_flag=True, help="Stop it and start it again.")
+@click.option("--stop", is_flag=True, help="Stop it; its clients are cut off.")
+@click.option("--status", is_flag=True, help="Say whether it runs, and where.")
+@click.option("--list-active-connections", is_flag=True, help="List who is connected.")
 @click.option("--force-takeover", is_flag=True, help="With --connect: another host's server is surely dead.")
 @output_option
-def server(action: str | None, force_takeover: bool, output: OutputFormat) -> None:
+def server(force_takeover: bool, output: OutputFormat, **actions: bool) -> None:
     """Do the one thing asked for."""
     from balsam.postgres.active import active_db_path
 
-    if action is None:
-        raise click.UsageError(
-            "Say what to do: --connect, --reset, --stop, --status or --list-active-connections."
-        )
-    if force_takeover and action != "connect":
+    asked_for = [name for name, is_given in actions.items() if is_given]
+    if len(asked_for) != 1:
+        raise click.UsageError(f"Give exactly one of {', '.join(map(option_name, actions))}.")
+    if force_takeover and asked_for != ["connect"]:
         raise click.UsageError("--force-takeover goes with --connect only.")
     db_path = active_db_path()
-    actions: dict[str, Callable[[], None]] = {
+    functions: dict[str, Callable[[], None]] = {
         "connect": lambda: connect(db_path, force_takeover),
         "reset": lambda: reset(db_path),
         "stop": lambda: stop(db_path),
         "status": lambda: show_status(db_path, output),
-        "list": lambda: show_connections(db_path, output),
+        "list_active_connections": lambda: show_connections(db_path, output),
     }
-    actions[action]()
+    functions[asked_for[0]]()
+
+
+def option_name(parameter: str) -> str:
+    """Name an option as it is typed."""
+    return "--" + parameter.replace("_", "-")
 
 
 def connect(db_path: Path, force_takeover: bool) -> None:
