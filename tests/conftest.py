@@ -47,7 +47,7 @@ def process_dir() -> Path:
 def remove_run_dir() -> None:
     """Stop every server that a test process left, and delete all directories of the run."""
     run_dir = Path(os.environ.pop(RUN_DIR))
-    for server_info in run_dir.rglob("server-info"):
+    for server_info in list(run_dir.rglob("server-info")):
         discard_database(server_info.parent)
     shutil.rmtree(run_dir, ignore_errors=True)
 
