@@ -8,7 +8,7 @@ outlives the run, not even when a test process is killed.
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -50,6 +50,14 @@ def remove_run_dir() -> None:
     for server_info in list(run_dir.rglob("server-info")):
         discard_database(server_info.parent)
     shutil.rmtree(run_dir, ignore_errors=True)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Escape what is no Unicode in captured output: a report of it could not be sent between processes."""
+    report = yield
+    report.sections = [(n, text.encode(errors="backslashreplace").decode()) for n, text in report.sections]
+    return report
 
 
 @pytest.fixture(scope="session")
