@@ -1,4 +1,4 @@
-"""The list of the user's databases, in `~/.balsam/databases.json`.
+"""The list of the user's databases: `databases.json` among the user's files.
 
 Two commands that add to it at once both succeed; a list that cannot be read is never overwritten; and a
 directory that has vanished is not shown, but stays in the list, since its file system may come back.
@@ -8,6 +8,7 @@ import json
 import os
 from pathlib import Path
 
+from balsam.config.home import balsam_home
 from balsam.exceptions import AmbiguousError, ConfigError, NotFoundError
 from balsam.lib.atomic import write_atomically
 from balsam.lib.file_locks import file_lock
@@ -17,7 +18,7 @@ _PATIENCE_SEC = 30.0
 
 def list_path() -> Path:
     """Path of the list."""
-    return Path.home() / ".balsam" / "databases.json"
+    return balsam_home() / "databases.json"
 
 
 def known_databases() -> list[Path]:
@@ -35,7 +36,7 @@ def add(db_path: Path) -> None:
     """Put a database on the list. Raises ConfigError when the list cannot be read or written."""
     path = list_path()
     try:
-        path.parent.mkdir(mode=0o755, exist_ok=True)
+        path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
         if str(db_path) in _read():
             return
         with file_lock(path.with_name(".databases.lock"), _PATIENCE_SEC):
