@@ -1,6 +1,6 @@
 """One hook's processes: a session of their own, waited for without polling, ended as a whole.
 
-When `HookProcess.collect` returns, nothing that stayed in the hook's process group runs any more.
+When `HookProcess.collect` returns, all that stayed in the hook's process group has ended or been killed.
 """
 
 import contextlib

@@ -1,7 +1,7 @@
 """Run the preprocess or postprocess command of a job.
 
 A hook inherits this process's environment, overlaid by the job's. When `run_hook` returns or raises, the hook
-has ended and nothing of its process group is left.
+has ended, and what it left behind in its process group has been killed.
 """
 
 import errno
