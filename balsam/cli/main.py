@@ -28,7 +28,7 @@ class Lazy:
 #: In the order of the help.
 COMMANDS: dict[str, Lazy] = {
     "init": Lazy("balsam.cli.init:init", "Make a database, or bring one up to date."),
-    "demo": Lazy("balsam.cli.demo:demo", "Run the user guide's example in a database of its own."),
+    "demo": Lazy("balsam.cli.demo:demo", "Run the example of the user guide in a database of its own."),
     "which": Lazy("balsam.cli.which:which", "Show the active database, or list the known ones."),
     "server": Lazy("balsam.cli.server:server", "Start, stop or inspect the server of the active database."),
     "app": Lazy("balsam.cli.app:app", "Define an application that jobs can run."),
