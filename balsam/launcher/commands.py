@@ -8,8 +8,10 @@ import re
 import shlex
 
 from balsam.exceptions import JobStartError
+from balsam.launcher.placement import Placement
+from balsam.schemas.jobs import JobSpec
 
-__all__ = ["split_command", "with_envscript"]
+__all__ = ["JobCommands", "split_command", "with_envscript"]
 
 #: Commands that every shell splits at blanks and nowhere else.
 _PLAIN = re.compile(r"[A-Za-z0-9_@%+=:,./ \t\n-]*", re.ASCII)
@@ -29,6 +31,24 @@ if [ "$balsam_code" -ne 0 ]; then exit "$balsam_code"; fi
 trap - EXIT
 exec "${balsam_command[@]}"
 """
+
+
+class JobCommands:
+    """Commands of the jobs of one worker; ``mpirun`` names the MPI launcher, '' where there is none."""
+
+    def __init__(self, mode: str, mpirun: str = "") -> None:
+        self._mode = mode
+        self._mpirun = mpirun
+
+    def build(self, spec: JobSpec, placement: Placement) -> tuple[list[str], dict[str, str]]:
+        """Return the words to execute and what they need in the environment.
+
+        Raises JobStartError when the job has no command that can be run here.
+        """
+        if spec.problem:
+            raise JobStartError(spec.problem)
+        argv = split_command(spec.command)
+        return with_envscript(argv, spec.envscript), placement.environ()
 
 
 def split_command(text: str) -> list[str]:

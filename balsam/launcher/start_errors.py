@@ -12,6 +12,7 @@ __all__ = [
     "is_script",
     "is_transient",
     "not_executed",
+    "short_of_resources",
     "unusable_output",
     "unusable_text",
     "unusable_workdir",
@@ -25,6 +26,14 @@ _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 def is_transient(error: Exception) -> bool:
     """Say whether the same start may succeed when something else has ended."""
     return isinstance(error, OSError) and error.errno in _TRANSIENT
+
+
+def short_of_resources(name: str, error: OSError) -> JobStartError:
+    """Explain that the machine refuses another process."""
+    return JobStartError(
+        f"Cannot start a process for {name!r}: {_cause(error)}. The system grants no more processes, memory "
+        "or open files; see `ulimit -a` and close something, or ask for fewer jobs at once."
+    )
 
 
 def unusable_workdir(workdir: str, error: OSError | ValueError) -> JobStartError:

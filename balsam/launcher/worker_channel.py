@@ -106,6 +106,11 @@ class WorkerChannel:
         if self.is_closed:
             self._unsent.clear()
 
+    def abandon(self) -> None:
+        """Treat the head as gone: it does not keep to the protocol."""
+        self.is_closed = True
+        self._unsent.clear()
+
     def close(self, *, timeout_sec: float = 5.0) -> None:
         """Send what is left, for at most ``timeout_sec``, and close."""
         with contextlib.suppress(OSError):  # the head is gone: there is nobody to tell

@@ -32,6 +32,8 @@ class WorkerSetup:
     nodes: tuple[Node, ...]
     mpirun: str = ""
     environ: dict[str, str] = field(default_factory=dict)
+    #: Start jobs although they may not end in the time left.
+    start_unfit: bool = False
     #: Seconds between asking jobs to end and killing them, where the head does not say.
     grace_sec: float = 5.0
 

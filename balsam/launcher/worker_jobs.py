@@ -1,0 +1,228 @@
+"""The jobs of one worker: queued, placed, running, ended; each is told of in the outbox exactly once.
+
+Whatever is wrong with one job ends that job; the others never notice.
+"""
+
+import math
+import os.path
+import time
+from collections import deque
+from collections.abc import Callable, Container, Iterable, Mapping
+from dataclasses import dataclass
+
+from balsam.exceptions import JobStartError
+from balsam.launcher import start_errors
+from balsam.launcher.commands import JobCommands
+from balsam.launcher.job_output import output_tail
+from balsam.launcher.pending import PendingQueue
+from balsam.launcher.placement import Allocation, Placement
+from balsam.launcher.process_start import ProcessStart
+from balsam.launcher.runner import Ended, Runner
+from balsam.launcher.worker_events import Outbox
+from balsam.schemas.jobs import JobSpec
+
+__all__ = ["WorkerJobs"]
+
+#: How long a start waits for something to end when the machine is short of processes or memory.
+SHORTAGE_SEC = 1.0
+#: How often the queue is searched for jobs that have become too long for the time left.
+WEED_SEC = 1.0
+MAX_NODES_SHOWN = 4
+
+
+@dataclass(frozen=True, slots=True)
+class _Placed:
+    spec: JobSpec
+    placement: Placement
+
+
+class WorkerJobs:
+    """Takes jobs in, starts those that fit, and collects their ends."""
+
+    def __init__(
+        self,
+        allocation: Allocation,
+        commands: JobCommands,
+        environ: Mapping[str, str],
+        outbox: Outbox,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._allocation = allocation
+        self._commands = commands
+        self._runner = Runner(environ, clock=clock)
+        self._outbox = outbox
+        self._clock = clock
+        self._pending = PendingQueue()
+        #: Jobs that have their place and are started next.
+        self._placed: deque[_Placed] = deque()
+        #: The machine was too short of something to start a process: when to try again.
+        self._retry_at = -math.inf
+        self._running: dict[str, _Placed] = {}
+        #: New attempts of jobs whose earlier one has not ended yet.
+        self._again: dict[str, JobSpec] = {}
+        self._ends_at = math.inf
+        self._weeded_at = -math.inf
+        #: Nothing is started any more.
+        self.is_stopping = False
+
+    @property
+    def queued(self) -> int:
+        """Jobs that have not started."""
+        return len(self._pending) + len(self._placed) + len(self._again)
+
+    @property
+    def running(self) -> int:
+        """Jobs that have started and not ended."""
+        return len(self._running)
+
+    @property
+    def is_starved(self) -> bool:
+        """There is room, and nothing queued for it."""
+        return not (self._pending or self._placed or self._allocation.is_full)
+
+    @property
+    def next_deadline(self) -> float:
+        """When there is something to do without a message or the end of a process; infinity if never."""
+        return min(self._runner.next_deadline, self._retry_at if self._placed else math.inf)
+
+    def accept(self, specs: Iterable[JobSpec]) -> None:
+        """Queue jobs; those that can never run here go back at once."""
+        for spec in specs:
+            if self.is_stopping:
+                self._outbox.give_back(spec.job_id, spec.attempt)
+            elif spec.job_id in self._running:
+                self._again[spec.job_id] = spec
+            else:
+                self._queue(spec)
+
+    def kill(self, job_ids: Iterable[str], grace_sec: float) -> None:
+        """End jobs: running ones are told to, queued ones go back."""
+        ids = set(job_ids)
+        self._runner.terminate(ids, grace_sec)
+        self._return(spec for job_id in ids if (spec := self._pending.remove(job_id)))
+        self._return(self._again.pop(job_id) for job_id in ids & self._again.keys())
+        self._return_placed(ids)
+
+    def give_back(self) -> None:
+        """Return all jobs that have not started."""
+        self._return(self._pending.drain())
+        self._return(self._again.values())
+        self._again.clear()
+        self._return_placed({placed.spec.job_id for placed in self._placed})
+
+    def stop(self, grace_sec: float) -> None:
+        """Return what is queued, end what runs, and start nothing any more."""
+        self.is_stopping = True
+        self.give_back()
+        self._runner.terminate_all(grace_sec)
+
+    def set_time_left(self, seconds: float) -> None:
+        """Start nothing that would not end within this time."""
+        self._ends_at = self._clock() + seconds
+        self._weeded_at = -math.inf
+
+    def reap(self) -> None:
+        """Collect the ends of processes, and kill what is due."""
+        for ended in self._runner.reap():
+            self._note_end(ended)
+
+    def start_some(self, limit: int) -> bool:
+        """Start at most ``limit`` of the jobs that fit now; True when there may be more."""
+        left_sec = self._ends_at - self._clock()
+        found = self._pending.starts(self._allocation, left_sec, limit) if not self._placed else []
+        self._placed.extend(_Placed(*start) for start in found)
+        if self._pending and not self._placed:
+            self._weed(left_sec)
+        while self._placed and self._retry_at <= self._clock():
+            self._start(self._placed.popleft())
+        return len(found) == limit
+
+    def kill_leftovers(self) -> bool:
+        """Kill what jobs that ended have left in sessions of their own; False when there is nothing."""
+        return self._runner.kill_adopted()
+
+    def _queue(self, spec: JobSpec) -> None:
+        try:
+            reason = self._allocation.why_impossible(spec)
+            if not reason:
+                self._pending.add([spec])
+        except (ArithmeticError, TypeError, ValueError) as error:
+            problem = f"Cannot place {spec.name!r}: its resources make no sense ({error}). Correct the job."
+            self._outbox.end(spec.job_id, spec.attempt, None, self._clock(), problem)
+        else:
+            if reason:
+                self._outbox.give_back(spec.job_id, spec.attempt, reason)
+
+    def _start(self, placed: _Placed) -> None:
+        spec = placed.spec
+        try:
+            self._runner.start(spec.job_id, self._process(placed))
+        except JobStartError as error:
+            self._fail(placed, str(error))
+        except OSError as error:
+            self._postpone(placed, error)
+        else:
+            self._running[spec.job_id] = placed
+            self._outbox.start(spec.job_id, spec.attempt, self._clock(), where(placed.placement))
+
+    def _process(self, placed: _Placed) -> ProcessStart:
+        spec, placement = placed.spec, placed.placement
+        argv, environ = self._commands.build(spec, placement)
+        return ProcessStart(
+            argv=argv,
+            workdir=spec.workdir,
+            output=spec.output_name,
+            environ={**spec.environ, **environ},
+            cpu_ids=() if spec.cpu_affinity == "none" else placement.cpu_ids[0],
+            attempt=spec.attempt,
+        )
+
+    def _postpone(self, placed: _Placed, error: OSError) -> None:
+        """Try again later: the machine is short of something, and other jobs have it."""
+        if self._running:
+            self._placed.appendleft(placed)
+            self._retry_at = self._clock() + SHORTAGE_SEC
+        else:
+            self._fail(placed, str(start_errors.short_of_resources(placed.spec.name, error)))
+
+    def _fail(self, placed: _Placed, reason: str) -> None:
+        self._allocation.release(placed.placement)
+        self._outbox.end(placed.spec.job_id, placed.spec.attempt, None, self._clock(), reason)
+
+    def _note_end(self, ended: Ended) -> None:
+        placed = self._running.pop(ended.key)
+        spec = placed.spec
+        self._allocation.release(placed.placement)
+        self._retry_at = -math.inf
+        tail = "" if ended.return_code == 0 else output_tail(os.path.join(spec.workdir, spec.output_name))
+        self._outbox.end(spec.job_id, spec.attempt, ended.return_code, ended.ended_at, tail)
+        if again := self._again.pop(spec.job_id, None):
+            self.accept([again])
+
+    def _weed(self, left_sec: float) -> None:
+        """Return, now and then, what cannot end in the time that is left."""
+        now = self._clock()
+        if self._ends_at == math.inf or now < self._weeded_at + WEED_SEC:
+            return
+        self._weeded_at = now
+        for spec in self._pending.take_too_long(self._allocation, left_sec):
+            reason = self._allocation.why_not_now(spec, left_sec)
+            self._outbox.give_back(spec.job_id, spec.attempt, reason or "")
+
+    def _return(self, specs: Iterable[JobSpec]) -> None:
+        for spec in specs:
+            self._outbox.give_back(spec.job_id, spec.attempt)
+
+    def _return_placed(self, job_ids: Container[str]) -> None:
+        for placed in [placed for placed in self._placed if placed.spec.job_id in job_ids]:
+            self._placed.remove(placed)
+            self._allocation.release(placed.placement)
+            self._return([placed.spec])
+
+
+def where(placement: Placement) -> str:
+    """Name the nodes of a placement, or some of them."""
+    shown = ",".join(placement.nodes[:MAX_NODES_SHOWN])
+    more = len(placement.nodes) - MAX_NODES_SHOWN
+    return f"{shown} and {more} more" if more > 0 else shown
