@@ -30,15 +30,19 @@ def discard_database(db_path: Path) -> None:
 
 
 def empty_tables() -> None:
-    """Delete all rows of the active database but its first site, and count from 1 again."""
+    """Delete all rows of the active database but its first site, and count from 1 again.
+
+    By DELETE: TRUNCATE syncs new files of every table and index, a quarter of a second for each test.
+    """
     from django.apps import apps
     from django.db import connection, transaction
 
-    tables = [
-        connection.ops.quote_name(model._meta.db_table)
-        for model in apps.get_app_config("core").get_models()
-        if model.__name__ != "Site"
-    ]
+    quoted = connection.ops.quote_name
+    models = [model for model in apps.get_app_config("core").get_models() if model.__name__ != "Site"]
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SET LOCAL lock_timeout = '20s'")
-        cursor.execute(f"TRUNCATE {', '.join(tables)} RESTART IDENTITY CASCADE")
+        cursor.execute("; ".join(f"DELETE FROM {quoted(model._meta.db_table)}" for model in models))
+        cursor.execute(
+            "SELECT setval(oid::regclass, 1, false) FROM pg_class "
+            "WHERE relkind = 'S' AND relname LIKE 'core%' AND relname <> 'core_site_id_seq'"
+        )
