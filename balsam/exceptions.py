@@ -8,20 +8,25 @@
     │   ├── InvalidParentsError     (also ValueError)
     │   │   └── CycleError
     │   ├── NoApplication           (also ValueError)
+    │   ├── UnknownFieldError       (also TypeError, ValueError)
+    │   ├── NotInJobError           (also RuntimeError)
     │   └── ConfigError             a file the user edits is wrong
     ├── NotFoundError               exit 3: nothing matches
+    │   └── JobGoneError            (also RuntimeError) BALSAM_JOB_ID names no job
     ├── AmbiguousError              exit 3: several match
     ├── RefusedError                exit 4: some or all of the request was refused
     ├── DatabaseError               exit 6: the database cannot be reached, started or created
     │   ├── NoDatabaseError         no database is active
     │   └── DatabaseUnreachable     transient
-    ├── ConflictError               exit 7: somebody else holds it
+    ├── ConflictError               exit 7: somebody else holds it, or it is there already
+    │   ├── DuplicateEdgeError      (also RuntimeError)
     │   └── LeaseLostError          this process's session has been taken over
     ├── ChannelError                a launcher's head and worker cannot talk to each other
     ├── WorkerError                 a launcher's worker cannot be started, or keeps dying
     ├── JobStartError               one job cannot be started; the reason is its own
     ├── StepError                   a hook or the staging of one job failed; the reason is its own
     ├── StepInterrupted             a step was told to end before it was done
+    ├── TaskFailed                  a job that somebody waits for has failed
     └── WaitTimeout                 exit 8 (also TimeoutError)
 
 The docstring of a class is its default message. ``transient`` says whether trying again may help;
@@ -63,6 +68,14 @@ class NoApplication(UsageError, ValueError):
     """The job names no application."""
 
 
+class UnknownFieldError(UsageError, TypeError, ValueError):
+    """There is no such field."""
+
+
+class NotInJobError(UsageError, RuntimeError):
+    """This process is not inside a job: BALSAM_JOB_ID is not set."""
+
+
 class ConfigError(UsageError):
     """A configuration file cannot be read."""
 
@@ -71,6 +84,10 @@ class NotFoundError(BalsamError):
     """Nothing matches."""
 
     exit_code = 3
+
+
+class JobGoneError(NotFoundError, RuntimeError):
+    """BALSAM_JOB_ID names a job that is not in the database."""
 
 
 class AmbiguousError(BalsamError):
@@ -111,6 +128,10 @@ class ConflictError(BalsamError):
     exit_code = 7
 
 
+class DuplicateEdgeError(ConflictError, RuntimeError):
+    """The one job depends on the other already."""
+
+
 class LeaseLostError(ConflictError):
     """This process's session has ended or was taken over; what it reports is refused."""
 
@@ -133,6 +154,10 @@ class StepError(BalsamError):
 
 class StepInterrupted(BalsamError):
     """The step was told to end before it was done."""
+
+
+class TaskFailed(BalsamError):
+    """The job has failed."""
 
 
 class WaitTimeout(BalsamError, TimeoutError):

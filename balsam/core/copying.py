@@ -1,74 +1,59 @@
-"""Insert job rows by COPY, column by column, leaving columns that all hold their default to the database."""
+"""Insert rows by COPY, column by column; columns that all hold their default are left to the database."""
 
 import io
-import json
-from collections.abc import Callable, Sequence
+import uuid
+from collections.abc import Sequence
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
-from django.db import DataError, connection, models
+from django.db import connection
 from django.db.models import NOT_PROVIDED
-from django.db.models.expressions import DatabaseDefault
 
-from balsam.lib.envstrings import parse_environ
+from balsam.core.columns import texts
 
 if TYPE_CHECKING:
+    from django.db import models
+
     from balsam.core.models.job import BalsamJob
 
-_ESCAPES = str.maketrans({"\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"})
-_NULL = "\\N"
+#: Rows sent at once; bounds the memory that takes.
+_CHUNK = 10_000
 
 
-def copy_rows(batch: Sequence["BalsamJob"]) -> None:
-    """Insert these jobs' rows in one COPY."""
-    if not batch:
-        return
-    names, columns = [], []
-    for field in batch[0]._meta.concrete_fields:
-        values = [job.__dict__[field.attname] for job in batch]
-        if not _is_default(field, values):
-            names.append(connection.ops.quote_name(field.column))
-            columns.append(_texts(field, values))
-    rows = map("\t".join, zip(*columns, strict=True))
-    text = "\n".join(rows) + "\n"
-    with connection.cursor() as cursor, connection.wrap_database_errors:
-        cursor.copy_expert(f"COPY core_balsamjob ({', '.join(names)}) FROM STDIN", io.StringIO(text))
+def copy_jobs(jobs: Sequence["BalsamJob"], left_out: frozenset[str]) -> None:
+    """Insert the rows of jobs, but for some columns, which the database fills in."""
+    for start in range(0, len(jobs), _CHUNK):
+        chunk = jobs[start : start + _CHUNK]
+        rows = [job.__dict__ for job in chunk]
+        names, columns = [], []
+        for field in chunk[0]._meta.concrete_fields:
+            if field.attname in left_out:
+                continue
+            values = list(map(itemgetter(field.attname), rows))
+            if not _are_default(field, values):
+                names.append(field.column)
+                columns.append(texts(field, values, chunk))
+        _copy("core_balsamjob", names, columns)
 
 
-def _is_default(field: "models.Field[Any, Any]", values: list[Any]) -> bool:
-    """Say whether the database fills this column in by itself."""
-    if isinstance(values[0], DatabaseDefault):
-        return all(isinstance(value, DatabaseDefault) for value in values)
+def copy_edges(edges: Sequence[tuple[uuid.UUID, uuid.UUID]]) -> None:
+    """Insert (parent, child) edges."""
+    for start in range(0, len(edges), _CHUNK):
+        chunk = edges[start : start + _CHUNK]
+        columns = [[parent.hex for parent, _ in chunk], [child.hex for _, child in chunk]]
+        _copy("core_jobdependency", ["parent_id", "child_id"], columns)
+
+
+def _are_default(field: "models.Field[Any, Any]", values: list[Any]) -> bool:
+    """Say whether the database would fill in all of these values by itself."""
     if field.db_default is NOT_PROVIDED and not field.null:
         return False
     default = None if field.db_default is NOT_PROVIDED else field.db_default
-    return all(value == default for value in values)
+    return values.count(default) == len(values)
 
 
-def _texts(field: "models.Field[Any, Any]", values: list[Any]) -> list[str]:
-    convert = _converter(field)
-    try:
-        return [_NULL if value is None else convert(value) for value in values]
-    except (TypeError, ValueError) as error:
-        raise DataError(f"A value of {field.name} cannot be stored: {error}") from error
-
-
-def _converter(field: "models.Field[Any, Any]") -> Callable[[Any], str]:
-    if field.name == "environ_vars":
-        return lambda value: _json(parse_environ(value))
-    if isinstance(field, models.JSONField):
-        return _json
-    if isinstance(field, models.BooleanField):
-        return lambda value: "t" if field.to_python(value) else "f"
-    if isinstance(field, (models.TextField, models.CharField)):
-        return lambda value: _escaped(str(value))
-    return lambda value: _escaped(str(field.get_db_prep_save(value, connection)))
-
-
-def _json(value: Any) -> str:
-    return _escaped(json.dumps(value))
-
-
-def _escaped(text: str) -> str:
-    if "\0" in text:
-        raise ValueError("it holds a NUL character, which PostgreSQL cannot store")
-    return text.translate(_ESCAPES) if not text.isalnum() else text
+def _copy(table: str, names: Sequence[str], columns: Sequence[Sequence[str]]) -> None:
+    text = "\n".join(map("\t".join, zip(*columns, strict=True))) + "\n"
+    listed = ", ".join(map(connection.ops.quote_name, names))
+    with connection.cursor() as cursor, connection.wrap_database_errors:
+        cursor.copy_expert(f"COPY {table} ({listed}) FROM STDIN", io.BytesIO(text.encode()))

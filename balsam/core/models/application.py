@@ -12,9 +12,7 @@ _RULE = "-" * 46
 class ApplicationManager(models.Manager["ApplicationDefinition"]):
     """Applications; the name alone tells two apart."""
 
-    def get_or_create(
-        self, defaults: Any = None, **kwargs: Any
-    ) -> tuple["ApplicationDefinition", bool]:
+    def get_or_create(self, defaults: Any = None, **kwargs: Any) -> tuple["ApplicationDefinition", bool]:
         """Return (application, was_created), matching on the name alone where one is given.
 
         A script that defines its app runs on many nodes, where its own path may differ: the first
@@ -26,7 +24,7 @@ class ApplicationManager(models.Manager["ApplicationDefinition"]):
             differing = [k for k, v in kwargs.items() if getattr(app, k, v) != v]
             if differing and "BALSAM_JOB_ID" not in os.environ:
                 warnings.warn(
-                    f"Application {name!r} exists with another {', '.join(differing)}; the existing one is kept.",
+                    f"Application {name!r} exists with another {', '.join(differing)}; that one is kept.",
                     stacklevel=2,
                 )
             return app, created
@@ -50,11 +48,12 @@ class ApplicationDefinition(models.Model):
     objects = ApplicationManager()
 
     def save(self, *args: Any, **kwargs: Any) -> None:
-        """Save; jobs that wait to run and have not run yet get a preprocess hook added since they were made."""
+        """Save; jobs that wait for their first start go through a preprocess hook that has been added."""
         from balsam.core import transitions
 
+        had_none = bool(self.preprocess) and type(self).objects.filter(pk=self.pk, preprocess="").exists()
         super().save(*args, **kwargs)
-        if self.preprocess:
+        if had_none:
             transitions.require_preprocess(self.name)
 
     @property

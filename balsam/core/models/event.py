@@ -19,6 +19,8 @@ class JobEvent(models.Model):
     cause = models.TextField(default="", db_default="")
     message = models.TextField(default="", db_default="")
     attempt = models.IntegerField(default=0, db_default=0)
+    #: The session that reported it; None where a user asked for it.
+    session_id = models.BigIntegerField(null=True)
 
     class Meta:
         indexes = [models.Index(fields=["job_id", "id"], name="events_of_job")]

@@ -19,6 +19,5 @@ def from_time_string(text: str) -> datetime:
 
 
 def history_line(state: str = "CREATED", message: str = "", when: datetime | None = None) -> str:
-    """Render one entry, which starts with a newline."""
-    head = f"\n[{get_time_string(when)} {state}]"
-    return f"{head:<46} {message}".rstrip(" ") if message else head
+    """Render one entry, which starts with a newline: ``[01-31-2021 12:34:56.789000 RUNNING] message``."""
+    return f"\n[{get_time_string(when)} {state}] {message}".rstrip(" ")

@@ -1,9 +1,8 @@
-"""The job table, and saving: only what the user changed is written, and never a state, a lock or the history."""
+"""The job table; saving writes what the user changed, and never a state, a lock or the history."""
 
-import json
 import uuid
-from collections.abc import Collection, Iterable
-from typing import Any, Self
+from collections.abc import Iterable
+from typing import Any
 
 from django.db import models
 from django.db.models.functions import Now
@@ -14,18 +13,16 @@ from balsam.core.models.launch import QueuedLaunch
 from balsam.core.models.query import JobManager, NextNumber
 from balsam.core.models.session import Session
 from balsam.core.models.source import SourceManager
+from balsam.core.models.tracking import TrackedModel
 from balsam.states import END_STATES, RUNNABLE_STATES, STATES, JobState
 
-_JSON_FIELDS = ("data", "environ_vars")
 #: Columns that only the core writes.
 CORE_COLUMNS = frozenset(
-    ("state", "session_id", "lock", "attempt", "return_code", "pending_parents", "timeouts", "errors", "number")
+    (
+        *("state", "session_id", "lock", "attempt", "return_code", "pending_parents", "timeouts", "errors"),
+        *("number", "created", "last_update"),
+    )
 )
-
-
-def _frozen(name: str, value: Any) -> Any:
-    """A value to compare with later; JSON as text, since it can be changed in place."""
-    return json.dumps(value, sort_keys=True, default=str) if name in _JSON_FIELDS and value else value
 
 
 def _text() -> Any:
@@ -40,7 +37,7 @@ def _flag(default: bool) -> Any:
     return models.BooleanField(default=default, db_default=default)
 
 
-class BalsamJob(JobBehaviour, models.Model):
+class BalsamJob(JobBehaviour, TrackedModel):
     """One run of an application. The order of the columns is the order ``str(job)`` shows."""
 
     job_id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -148,42 +145,20 @@ class BalsamJob(JobBehaviour, models.Model):
 
     #: Parents to be linked when the job is first saved.
     _new_parents: tuple[uuid.UUID, ...] = ()
-    #: Column values as last read or written, JSON ones as text.
-    _saved: dict[str, Any] = {}
-
-    @classmethod
-    def from_db(cls, db: str | None, field_names: Collection[str], values: Collection[Any]) -> Self:
-        """Make an instance of a row and remember what was read."""
-        job = super().from_db(db, field_names, values)
-        job.remember_saved()
-        return job
-
-    def remember_saved(self) -> None:
-        """Take the present values for those of the database."""
-        self._saved = {name: _frozen(name, value) for name, value in self.__dict__.items() if name[0] != "_"}
-
-    def changed_fields(self) -> set[str]:
-        """Names of the columns whose value differs from what was read or last saved."""
-        present = {f.attname: self.__dict__[f.attname] for f in self._meta.concrete_fields if f.attname in self.__dict__}
-        unset = object()
-        return {
-            name for name, value in present.items() if self._saved.get(name, unset) != _frozen(name, value)
-        }
 
     def refresh_from_db(
-        self, using: str | None = None, fields: Iterable[str] | None = None, **kwargs: Any
+        self,
+        using: str | None = None,
+        fields: Iterable[str] | None = None,
+        from_queryset: "models.QuerySet[BalsamJob] | None" = None,
     ) -> None:
-        """Read the row again, or some columns of it."""
+        """Read the row again, or some columns of it; raises DoesNotExist if it has been deleted."""
         names = None if fields is None else list(fields)
-        super().refresh_from_db(using=using, fields=names, **kwargs)
+        super().refresh_from_db(using=using, fields=names, from_queryset=from_queryset)
         if names is None:
             self.remember_saved()
         else:
-            self._remember(self._meta.get_field(name).attname for name in names)
-
-    def _remember(self, attnames: Iterable[str]) -> None:
-        values = {name: _frozen(name, self.__dict__[name]) for name in attnames if name in self.__dict__}
-        self._saved = {**self._saved, **values}
+            self.remember_columns(self._meta.get_field(name).attname for name in names)
 
     def save(
         self,
@@ -194,25 +169,12 @@ class BalsamJob(JobBehaviour, models.Model):
         """Insert the job, or write the columns that changed.
 
         A state assigned in memory is a request to move the job from the state that was read; it raises
-        InvalidStateError when the job has moved on since. Locks, counters and the history are never written.
+        InvalidStateError when the job has moved on since, after the other columns have been written. Locks,
+        counters and the history are never written. A job with a new ``job_id`` is another job.
         """
-        from balsam.core import jobs, transitions
+        from balsam.core import saving
 
-        if self._state.adding:
-            jobs.insert([self])
-            return
-        changed = self.changed_fields()
-        if update_fields is not None:
-            attnames = {self._meta.get_field(name).attname for name in update_fields}
-            changed = {name for name in attnames if name in changed}
-        moved = "state" in changed
-        changed -= CORE_COLUMNS
-        if changed:
-            jobs.check([self])
-            super().save(update_fields=sorted(changed))
-        if moved:
-            transitions.compare_and_set(self, JobState(self._saved["state"]), self.state)
-        self._remember(changed)
+        saving.save(self, update_fields)
 
     def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
         """Delete the job, its edges and its history; children that wait for it fail by their policy."""
@@ -220,4 +182,3 @@ class BalsamJob(JobBehaviour, models.Model):
 
         count = jobs.delete([self.job_id])
         return count, {self._meta.label: count}
-

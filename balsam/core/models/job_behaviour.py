@@ -71,14 +71,14 @@ class JobBehaviour:
     def required_num_cores(self) -> int:
         """Physical cores needed on each node, at least 1."""
         job: Any = self
-        return max(1, job.ranks_per_node * job.threads_per_rank // job.threads_per_core)
+        return max(1, int(job.ranks_per_node * job.threads_per_rank // job.threads_per_core))
 
     # -- application ---------------------------------------------------------------------------------
 
     def get_application(self) -> ApplicationDefinition:
         """Return the application the job names, as it is now.
 
-        Raises NoApplication when the job names none, ApplicationDefinition.DoesNotExist when there is no such.
+        Raises NoApplication when the job names none, ApplicationDefinition.DoesNotExist for an unknown one.
         """
         if not self.application:
             raise NoApplication(f"Job {self.cute_id} names no application.")
@@ -172,7 +172,9 @@ class JobBehaviour:
         from balsam.core import dependencies
 
         if isinstance(parents, str) or not isinstance(parents, Iterable):
-            raise InvalidParentsError(f"Parents of {self.cute_id} must be a list of jobs or ids, not {parents!r}.")
+            raise InvalidParentsError(
+                f"Parents of {self.cute_id} must be a list of jobs or ids, not {parents!r}."
+            )
         dependencies.set_parents(self._as_job(), list(parents))
 
     def get_children(self) -> "JobQuerySet":
@@ -191,7 +193,9 @@ class JobBehaviour:
         """
         found = list(self.get_children().filter(name=name)[:2])
         if len(found) != 1:
-            raise ValueError(f"{'No child' if not found else 'Several children'} of {self.cute_id} named {name!r}.")
+            raise ValueError(
+                f"{'No child' if not found else 'Several children'} of {self.cute_id} named {name!r}."
+            )
         return found[0]
 
     # -- state ---------------------------------------------------------------------------------------
@@ -276,5 +280,3 @@ def _shown(value: object) -> object:
 def app_command(executable: str, args: str) -> str:
     """Join executable and arguments, blanks normalised and ``~`` expanded in each word."""
     return " ".join(os.path.expanduser(word) for word in f"{executable} {args}".split())
-
-

@@ -6,7 +6,7 @@ from django.db import models
 
 
 class QueuedLaunch(models.Model):
-    """A batch job. ``scheduler_id`` is text, since schedulers number them in many ways; '' until submitted."""
+    """A batch job. ``scheduler_id`` is text, as schedulers number them in many ways; '' until submitted."""
 
     scheduler_id = models.TextField(default="", db_default="")
     project = models.TextField(default="", db_default="")

@@ -38,16 +38,13 @@ class JobQuerySet(models.QuerySet["BalsamJob"]):
         return batch
 
     def update(self, **kwargs: Any) -> int:
-        """Change columns of all matching jobs; a state is set through the transition table."""
-        from balsam.core import transitions
+        """Change columns of all matching jobs and return how many; a state goes by the table of transitions.
 
-        if "state" not in kwargs:
-            return super().update(**kwargs)
-        state = kwargs.pop("state")
-        ids = self.job_ids()
-        if kwargs:
-            self.model.objects.filter(pk__in=ids).update(**kwargs)
-        return len(transitions.set_state(ids, state, "set by a query"))
+        Raises UsageError for impossible values and for what only the core writes.
+        """
+        from balsam.core import saving
+
+        return saving.update(self, kwargs)
 
     def delete(self) -> tuple[int, dict[str, int]]:
         """Delete all matching jobs; children that wait for them fail by their policy."""
@@ -59,5 +56,6 @@ class JobQuerySet(models.QuerySet["BalsamJob"]):
     def job_ids(self) -> list[uuid.UUID]:
         """Ids of the matching jobs."""
         return list(self.values_list("job_id", flat=True))
+
 
 JobManager = models.Manager.from_queryset(JobQuerySet)

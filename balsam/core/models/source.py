@@ -8,19 +8,25 @@ import uuid
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from django.db import models, transaction
+from django.db import models
 
+from balsam.core import sql
 from balsam.core.models.query import JobQuerySet
-from balsam.exceptions import UsageError
 from balsam.lib.processes import this_process
-from balsam.states import END_STATES, RUNNABLE_STATES
+from balsam.states import RUNNABLE_STATES
 
 if TYPE_CHECKING:
     from balsam.core.models.job import BalsamJob
 
 
+_GIVEN_BACK = "Given back by the script that held it"
+
+
 class SourceManager(models.Manager.from_queryset(JobQuerySet)):  # type: ignore[misc]
-    """Jobs that are free or held by this process, of workflows that contain ``workflow``."""
+    """Jobs that are free or held by this process, of workflows that contain ``workflow``.
+
+    A process holds jobs by a lease of three minutes, which `start_tick` renews until the process ends.
+    """
 
     use_in_migrations = False
 
@@ -33,7 +39,11 @@ class SourceManager(models.Manager.from_queryset(JobQuerySet)):  # type: ignore[
         """Free jobs and this process's own."""
         jobs: JobQuerySet = super().get_queryset()
         mine = self._session[1] if self._session and self._session[0] == os.getpid() else None
-        jobs = jobs.filter(models.Q(session=None) | models.Q(session=mine)) if mine else jobs.filter(session=None)
+        jobs = (
+            jobs.filter(models.Q(session=None) | models.Q(session=mine))
+            if mine
+            else jobs.filter(session=None)
+        )
         return jobs.filter(workflow__contains=self.workflow) if self.workflow else jobs
 
     @property
@@ -77,13 +87,9 @@ class SourceManager(models.Manager.from_queryset(JobQuerySet)):  # type: ignore[
 
     def acquire(self, pks: "Iterable[uuid.UUID | BalsamJob]") -> list[uuid.UUID]:
         """Take free jobs for this process; return the ids of those really obtained."""
-        wanted = [getattr(pk, "pk", pk) for pk in pks]
-        session = self._own_session()
-        with transaction.atomic():
-            free = self.model.objects.select_for_update(skip_locked=True).filter(pk__in=wanted, session=None)
-            got = free.exclude(state__in=END_STATES).job_ids()
-            models.QuerySet.update(self.model.objects.filter(pk__in=got), session=session, lock=self.lock_str)
-        return got
+        wanted = [str(getattr(pk, "pk", pk)) for pk in pks]
+        got = sql.fetch("acquire_jobs", ids=wanted, session_id=self._own_session())
+        return [uuid.UUID(str(job_id)) for (job_id,) in got]
 
     def release(self, pks: "Iterable[uuid.UUID | BalsamJob]") -> None:
         """Give jobs of this process back; running ones are to be restarted."""
@@ -92,13 +98,13 @@ class SourceManager(models.Manager.from_queryset(JobQuerySet)):  # type: ignore[
         wanted = {str(getattr(pk, "pk", pk)) for pk in pks}
         session = self._own_session()
         held = map(str, self.model.objects.filter(session=session).job_ids())
-        leases.reconcile(session, [pk for pk in held if pk not in wanted])
+        leases.reconcile(session, [pk for pk in held if pk not in wanted], _GIVEN_BACK)
 
     def release_all_owned(self) -> None:
         """Give back everything this process holds."""
         from balsam.core import leases
 
-        leases.reconcile(self._own_session(), [])
+        leases.reconcile(self._own_session(), [], _GIVEN_BACK)
 
     def start_tick(self) -> None:
         """Renew this process's lease in the background until it exits."""
@@ -120,15 +126,13 @@ class SourceManager(models.Manager.from_queryset(JobQuerySet)):  # type: ignore[
         from balsam.core import leases
         from balsam.schemas.sessions import SessionRequest
 
-        if self._session is None or self._session[0] != os.getpid():
+        if self._session is None or self._session[0] != os.getpid() or leases.has_ended(self._session[1]):
             me = this_process()
             request = SessionRequest(
                 kind="script", host=me.host, boot_id=me.boot_id, pid=me.pid, start_time=me.start_time
             )
             self._session = (me.pid, leases.open_session(request).session_id)
         return self._session[1]
-
-
 
 
 def safe_select(queryset: JobQuerySet) -> list["BalsamJob"]:

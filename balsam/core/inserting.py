@@ -1,0 +1,106 @@
+"""Insert new jobs, with the edges to their parents, all or none.
+
+The first state is written with the row: a job that has nothing to wait for is PREPROCESSED when it is saved,
+and none is ever visible without its parents.
+"""
+
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import nullcontext
+from typing import TYPE_CHECKING
+
+from django.db import transaction
+
+from balsam.core import columns, transitions
+from balsam.core.copying import copy_jobs
+from balsam.core.lifecycle import Facts, settle
+from balsam.core.models.application import ApplicationDefinition
+from balsam.core.new_families import NewFamilies
+from balsam.states import JobState as S
+
+if TYPE_CHECKING:
+    from balsam.core.models.job import BalsamJob
+
+#: What the row of a new job holds, whatever its object does.
+_FRESH = {
+    "lock": "",
+    "session_id": None,
+    "attempt": 0,
+    "timeouts": 0,
+    "errors": 0,
+    "return_code": None,
+    "pending_parents": 0,
+}
+#: Filled in by the database, and read when somebody asks.
+_READ_LATER = ("number", "created", "last_update")
+_LEFT_OUT = frozenset((*_FRESH, *_READ_LATER)) - {"pending_parents"}
+
+
+def insert(jobs: Sequence["BalsamJob"]) -> None:
+    """Insert new jobs; each starts where work begins.
+
+    Raises UsageError for impossible values, InvalidParentsError for unknown parents, CycleError for jobs that
+    are parents of each other; then nothing is inserted.
+    """
+    for job in jobs:
+        _freshen(job)
+    children = [job for job in jobs if job._new_parents]
+    apps = _apps(jobs)
+    with transaction.atomic() if children or len(jobs) > 1 else nullcontext():
+        families = NewFamilies(jobs, children)
+        _set_first_states(jobs, apps, families)
+        copy_jobs(jobs, _LEFT_OUT)
+        families.link()
+    for job in jobs:
+        _mark_saved(job)
+    for job in families.doomed:
+        job.refresh_from_db(fields=["state"])
+
+
+def _freshen(job: "BalsamJob") -> None:
+    job.__dict__.update(_FRESH)
+    if type(job.job_id) is not uuid.UUID:
+        columns.clean_job(job, ["job_id"])
+    if job.state != S.CREATED:
+        job.__dict__["state"] = transitions.user_state(job.state).value
+
+
+def _apps(jobs: Iterable["BalsamJob"]) -> dict[str, ApplicationDefinition]:
+    names = {
+        job.application for job in jobs if isinstance(job.application, str) and "\0" not in job.application
+    }
+    return {app.name: app for app in ApplicationDefinition.objects.filter(name__in=names)}
+
+
+def _set_first_states(
+    jobs: Sequence["BalsamJob"], apps: Mapping[str, ApplicationDefinition], families: NewFamilies
+) -> None:
+    settled: dict[tuple[str, bool, bool], str] = {}
+    for job in jobs:
+        if job.state == S.CREATED:
+            stages_in = bool(job.stage_in_url or (job.input_files and job._new_parents))
+            waits = families.pending(job) > 0 and bool(job.wait_for_parents)
+            case = (job.application, stages_in, waits)
+            if case not in settled:
+                settled[case] = _first_state(apps.get(job.application), stages_in, waits)
+            job.__dict__["state"] = settled[case]
+
+
+def _first_state(app: ApplicationDefinition | None, stages_in: bool, waits: bool) -> str:
+    facts = Facts(
+        app_known=app is not None,
+        has_preprocess=app is not None and bool(app.preprocess),
+        stages_in=stages_in,
+        pending_parents=int(waits),
+    )
+    return [S.CREATED, *(state for state, _ in settle(S.CREATED, facts))][-1].value
+
+
+def _mark_saved(job: "BalsamJob") -> None:
+    values = job.__dict__
+    job._state.adding = False
+    job._state.db = "default"
+    for name in _READ_LATER:
+        values.pop(name, None)
+    values.pop("_new_parents", None)
+    job.remember_saved()
