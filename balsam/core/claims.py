@@ -1,11 +1,10 @@
-"""Hand out jobs: to launchers the runnable ones, to processing components those with a hook or staging to do."""
+"""Hand out jobs: to launchers the runnable ones, to processing components those with a step to do."""
 
 import json
 from collections.abc import Sequence
 
 from balsam.core import sql
 from balsam.core.environment import job_environ
-from balsam.core.models.session import Session
 from balsam.core.retrying import retrying
 from balsam.core.workdirs import site_root, workdir_of
 from balsam.schemas.jobs import JobSpec, ParentDir, StepSpec
@@ -20,7 +19,6 @@ def claim(request: ClaimRequest) -> list[JobSpec]:
     rows = sql.fetch(
         "claim_jobs",
         session_id=request.session_id,
-        lock=_lock_text(request.session_id),
         limit=request.limit,
         workflow=request.workflow,
         max_nodes=request.max_nodes,
@@ -37,13 +35,10 @@ def _rank(number: int, spec: JobSpec) -> tuple[int, int, int, int]:
     return -spec.priority, -spec.num_nodes, -spec.wall_time_min, number
 
 
-def _lock_text(session_id: int) -> str:
-    return Session.objects.get(pk=session_id).lock_text
-
-
 def _job_spec(row: tuple[object, ...], root: str, session_id: int) -> JobSpec:
-    (job_id, _, name, workflow, attempt, application, args, executable, envscript, user_workdir, environ_vars, num_nodes,
-     ranks, threads, per_core, affinity, gpus, memory, packing, mpi_flags, wall_min, priority, parent_ids) = row  # fmt: skip
+    (job_id, _, name, workflow, attempt, application, args, executable, envscript, user_workdir, environ_vars,
+     num_nodes, ranks, threads, per_core, affinity, gpus, memory, packing, mpi_flags, wall_min, priority,
+     parent_ids) = row  # fmt: skip
     environ = job_environ(
         job_id=str(job_id),
         environ_vars=json.loads(str(environ_vars)),
@@ -79,9 +74,15 @@ def application_problem(application: str, executable: object) -> str:
     if not application:
         return "The job names no application. Set one: `balsam modify ID application NAME`."
     if executable is None:
-        return f"There is no application named {application!r}. Add it with `balsam app --name {application} --executable …`."
+        return (
+            f"There is no application named {application!r}. "
+            f"Add it with `balsam app --name {application} --executable …`."
+        )
     if not str(executable).strip():
-        return f"The application {application!r} has no executable. Set one: `balsam modify {application} executable PATH --type apps`."
+        return (
+            f"The application {application!r} has no executable. "
+            f"Set one: `balsam modify {application} executable PATH --type apps`."
+        )
     return ""
 
 
@@ -91,7 +92,6 @@ def claim_steps(request: StepClaimRequest) -> list[StepSpec]:
     rows = sql.fetch(
         "claim_steps",
         session_id=request.session_id,
-        lock=_lock_text(request.session_id),
         limit=request.limit,
         workflow=request.workflow,
         states=[state.value for state in request.states or HOOK_STATES],
@@ -101,8 +101,9 @@ def claim_steps(request: StepClaimRequest) -> list[StepSpec]:
 
 
 def _step_spec(row: tuple[object, ...], root: str, session_id: int) -> StepSpec:
-    (job_id, _, name, workflow, state, attempt, application, app_id, preprocess, postprocess, user_workdir, environ_vars,
-     threads, on_error, on_timeout, url_in, url_out, files_out, input_files, parents) = row  # fmt: skip
+    (job_id, _, name, workflow, state, attempt, application, app_id, preprocess, postprocess, user_workdir,
+     environ_vars, threads, on_error, on_timeout, url_in, url_out, files_out, input_files,
+     parents) = row  # fmt: skip
     parent_rows: Sequence[Sequence[str]] = parents if isinstance(parents, list) else []
     environ = job_environ(
         job_id=str(job_id),

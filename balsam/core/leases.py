@@ -1,6 +1,7 @@
 """Sessions: who holds jobs, for how long, and what becomes of the jobs of one that is gone.
 
-Only the database clock decides when a lease has ended. An owner on this host that is dead is recognised at once.
+Only the database clock decides when a lease has ended. An owner on this host that is dead is recognised at
+once.
 """
 
 from collections.abc import Iterable, Sequence
@@ -39,7 +40,9 @@ def open_session(request: SessionRequest) -> SessionInfo:
 def heartbeat(session_id: int) -> None:
     """Renew a lease; raises LeaseLostError when the session has ended or was taken over."""
     if not sql.run("heartbeat", session_id=session_id, lease_sec=LEASE_SEC):
-        raise LeaseLostError(f"Session {session_id} has ended: its lease ran out, or another process took it over.")
+        raise LeaseLostError(
+            f"Session {session_id} has ended: its lease ran out, or another process took it over."
+        )
 
 
 def live_sessions() -> list[SessionInfo]:
@@ -48,10 +51,20 @@ def live_sessions() -> list[SessionInfo]:
 
 
 @retrying
+def has_ended(session_id: int) -> bool:
+    """Say whether a session was closed or taken over."""
+    return not sql.fetch("open_sessions", ids=[session_id])
+
+
+@retrying
 def close(session_id: int, reason: str = "closed") -> int:
     """End a session and free what it holds; return how many jobs that were. Ending it twice is harmless."""
+    return _end(session_id, reason)
+
+
+def _end(session_id: int, reason: str, *, only_expired: bool = False) -> int:
     with transaction.atomic():
-        ended = sql.run("end_session", session_id=session_id, reason=reason)
+        ended = sql.run("end_session", session_id=session_id, reason=reason, only_expired=only_expired)
         return transitions.recover(session_id, reason) if ended else 0
 
 
@@ -60,24 +73,36 @@ def take_over(sessions: Iterable[int], reason: str) -> int:
     return sum(close(session_id, reason) for session_id in sessions)
 
 
+@retrying
 def reap_expired() -> int:
     """End the sessions whose lease is over by the database clock; return how many jobs were freed."""
-    freed = 0
-    for info in live_sessions():
-        if info.expires_sec < 0:
-            freed += close(info.session_id, f"Lost contact with the {info.kind} on {info.host} (pid {info.pid})")
-    return freed
+    expired = [info for info in live_sessions() if info.expires_sec < 0]
+    return sum(_end(info.session_id, _lost_text(info), only_expired=True) for info in expired)
+
+
+def _lost_text(info: SessionInfo) -> str:
+    return f"Lost contact with the {info.kind} on {info.host} (pid {info.pid})"
 
 
 @retrying
-def reconcile(session_id: int, known: Sequence[str]) -> int:
+def reconcile(
+    session_id: int,
+    known: Sequence[str],
+    reason: str = "The launcher never learned that it had claimed the job",
+) -> int:
     """Free the jobs that a session holds and its owner does not know of (a claim whose reply was lost)."""
     with transaction.atomic():
-        return transitions.recover(session_id, "The launcher never learned that it had claimed the job", keep=known)
+        return transitions.recover(session_id, reason, keep=known)
 
 
 def _info(row: tuple[object, ...]) -> SessionInfo:
     session_id, kind, host, boot_id, pid, start_time, expires_sec = row
     return SessionInfo(
-        int(str(session_id)), str(kind), str(host), str(boot_id), int(str(pid)), float(str(start_time)), float(str(expires_sec))
+        int(str(session_id)),
+        str(kind),
+        str(host),
+        str(boot_id),
+        int(str(pid)),
+        float(str(start_time)),
+        float(str(expires_sec)),
     )

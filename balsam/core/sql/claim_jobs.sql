@@ -1,5 +1,8 @@
 -- Claim runnable jobs, best first. The partial index runnable_jobs has this WHERE and this ORDER.
-WITH picked AS (
+-- The session is locked until the claim is committed, so that it cannot end and leave the claimed jobs behind.
+WITH owner AS (
+    SELECT host || ':' || pid AS lock FROM core_session WHERE id = %(session_id)s AND ended IS NULL FOR SHARE
+), picked AS (
     SELECT job_id, application
     FROM core_balsamjob
     WHERE state IN ('PREPROCESSED', 'RESTART_READY') AND session_id IS NULL
@@ -8,13 +11,13 @@ WITH picked AS (
       AND (%(max_wall_time_min)s::float8 IS NULL OR wall_time_minutes <= %(max_wall_time_min)s::float8)
       AND (%(workflow)s = '' OR position(%(workflow)s in workflow) > 0)
       AND job_id <> ALL (%(exclude)s::uuid[])
-      AND EXISTS (SELECT 1 FROM core_session WHERE id = %(session_id)s AND ended IS NULL)
+      AND EXISTS (SELECT FROM owner)
     ORDER BY priority DESC, num_nodes DESC, wall_time_minutes DESC, number
     LIMIT %(limit)s
     FOR UPDATE SKIP LOCKED
 )
 UPDATE core_balsamjob j
-SET session_id = %(session_id)s, lock = %(lock)s
+SET session_id = %(session_id)s, lock = (SELECT lock FROM owner)
 FROM (picked p LEFT JOIN core_applicationdefinition a ON a.name = p.application)
 WHERE j.job_id = p.job_id
 RETURNING j.job_id::text, j.number, j.name, j.workflow, j.attempt, j.application, j.args, a.executable, a.envscript,

@@ -1,17 +1,20 @@
--- Claim jobs whose next step is a hook or staging, oldest first. The partial index open_jobs keeps it off finished jobs.
-WITH picked AS (
+-- Claim jobs whose next step is a hook or staging, oldest first. The partial index open_jobs keeps it off
+-- finished jobs. The session is locked until the claim is committed, so that it cannot end and leave them behind.
+WITH owner AS (
+    SELECT host || ':' || pid AS lock FROM core_session WHERE id = %(session_id)s AND ended IS NULL FOR SHARE
+), picked AS (
     SELECT job_id, application
     FROM core_balsamjob
     WHERE state = ANY(%(states)s) AND session_id IS NULL
       AND state NOT IN ('JOB_FINISHED', 'FAILED', 'USER_KILLED')
       AND (%(workflow)s = '' OR position(%(workflow)s in workflow) > 0)
-      AND EXISTS (SELECT 1 FROM core_session WHERE id = %(session_id)s AND ended IS NULL)
+      AND EXISTS (SELECT FROM owner)
     ORDER BY number
     LIMIT %(limit)s
     FOR UPDATE SKIP LOCKED
 )
 UPDATE core_balsamjob j
-SET session_id = %(session_id)s, lock = %(lock)s
+SET session_id = %(session_id)s, lock = (SELECT lock FROM owner)
 FROM (picked p LEFT JOIN core_applicationdefinition a ON a.name = p.application)
 WHERE j.job_id = p.job_id
 RETURNING j.job_id::text, j.number, j.name, j.workflow, j.state, j.attempt, j.application, a.id, a.preprocess, a.postprocess,
