@@ -1,7 +1,6 @@
 """The one door: what may be asked of the core, in one table.
 
-A transport calls an operation by its name. Each takes one request (None where there is nothing to say) and returns
-plain data from `balsam.schemas`.
+A transport calls an operation by its name. Each returns plain data from `balsam.schemas`.
 """
 
 from collections.abc import Callable, Mapping

@@ -36,9 +36,14 @@ def migrate(db_path: Path) -> None:
 
 def _refuse_newer(db_path: Path) -> None:
     loader = MigrationExecutor(connection).loader
-    unknown = sorted(name for app, name in loader.applied_migrations if app == "core" and ("core", name) not in loader.disk_migrations)
+    unknown = sorted(
+        name
+        for app, name in loader.applied_migrations
+        if app == "core" and ("core", name) not in loader.disk_migrations
+    )
     if unknown:
         raise DatabaseError(
-            f"The database {db_path} has the schema of a newer Balsam ({unknown[-1]}); this one would damage it.\n"
+            f"The database {db_path} has the schema of a newer Balsam ({unknown[-1]}); "
+            "this one would damage it.\n"
             "Upgrade with `pip install -U balsam`, then run `balsam init` on it again."
         )

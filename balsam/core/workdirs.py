@@ -47,5 +47,3 @@ def find(fragment: str) -> Path:
     from balsam.core.jobs import find_one
 
     return Path(find_one(fragment).working_directory)
-
-
