@@ -1,18 +1,26 @@
 """Edges of the job graph: unique, between existing jobs, and never a cycle."""
 
 import uuid
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from graphlib import CycleError as Knot
+from graphlib import TopologicalSorter
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from django.db import connection, transaction
 
 from balsam.core import sql, transitions
+from balsam.core.copying import copy_edges
 from balsam.core.models.dependency import JobDependency
 from balsam.core.retrying import retrying
 from balsam.exceptions import CycleError, InvalidParentsError
+from balsam.states import JobState
 
 if TYPE_CHECKING:
     from balsam.core.models.job import BalsamJob
+
+Edge = tuple[uuid.UUID, uuid.UUID]
 
 #: Only one transaction at a time adds edges between existing jobs: two could close a cycle together.
 _EDGE_LOCK = 0x62616C73
@@ -34,29 +42,34 @@ def job_id_of(item: Any) -> uuid.UUID:
 
 
 @retrying
-def add_edges(edges: Sequence[tuple[uuid.UUID, uuid.UUID]]) -> int:
+def add_edges(edges: Sequence[Edge]) -> int:
     """Add (parent, child) edges between existing jobs, all or none; return how many were new.
 
     Raises InvalidParentsError for an unknown job and CycleError when a child would come before its parent.
     """
     with transaction.atomic():
         _lock_edges()
-        _require_known({job_id for edge in edges for job_id in edge})
-        made = JobDependency.objects.bulk_create(
-            (JobDependency(parent_id=parent, child_id=child) for parent, child in _without_existing(edges))
-        )
-        _refuse_cycle(edges)
-        transitions.re_evaluate({child for _, child in edges})
+        made = _insert_missing(edges)
+        waits: dict[uuid.UUID, list[JobState]] = defaultdict(list)
+        for (_, child), state in made.items():
+            waits[child].append(state)
+        transitions.add_waits(waits)
     return len(made)
 
 
-def _without_existing(edges: Sequence[tuple[uuid.UUID, uuid.UUID]]) -> list[tuple[uuid.UUID, uuid.UUID]]:
-    children = {child for _, child in edges}
-    present = set(JobDependency.objects.filter(child_id__in=children).values_list("parent_id", "child_id"))
+def _insert_missing(edges: Sequence[Edge]) -> dict[Edge, JobState]:
+    """Insert those edges that are not there yet; return them with the states of their parents, now locked."""
     for parent, child in edges:
         if parent == child:
             raise CycleError(f"Job {parent} cannot depend on itself.")
-    return [edge for edge in dict.fromkeys(edges) if edge not in present]
+    children = {child for _, child in edges}
+    states = transitions.lock_against_end({parent for parent, _ in edges})
+    _require_known({job_id for edge in edges for job_id in edge} - states.keys())
+    present = set(JobDependency.objects.filter(child_id__in=children).values_list("parent_id", "child_id"))
+    missing = [edge for edge in dict.fromkeys(edges) if edge not in present]
+    copy_edges(missing)
+    _refuse_cycle(missing)
+    return {(parent, child): states[parent] for parent, child in missing}
 
 
 @retrying
@@ -67,8 +80,10 @@ def set_parents(job: "BalsamJob", parents: Iterable[Any]) -> None:
         job._new_parents = tuple(ids)
         return
     with transaction.atomic():
+        _lock_edges()
+        transitions.lock_parents([job.job_id])  # a parent that goes must not count this job down meanwhile
         JobDependency.objects.filter(child_id=job.job_id).exclude(parent_id__in=ids).delete()
-        add_edges([(parent, job.job_id) for parent in ids])
+        _insert_missing([(parent, job.job_id) for parent in ids])
         transitions.re_evaluate([job.job_id])
     job._reload_state()
 
@@ -81,16 +96,23 @@ def _lock_edges() -> None:
 def _require_known(ids: set[uuid.UUID]) -> None:
     from balsam.core.models.job import BalsamJob
 
-    known = set(BalsamJob.objects.filter(pk__in=ids).job_ids())
+    known = set(BalsamJob.objects.filter(pk__in=ids).job_ids()) if ids else set()
     if missing := ids - known:
         raise InvalidParentsError(f"No such job: {', '.join(sorted(map(str, missing)))}.")
 
 
-def _refuse_cycle(edges: Sequence[tuple[uuid.UUID, uuid.UUID]]) -> None:
-    """Raise CycleError if an ancestor of a new edge's parent is the edge's child."""
-    pairs = sql.fetch("closed_cycles", parents=[str(p) for p, _ in edges], children=[str(c) for _, c in edges])
-    if pairs:
-        parent, child = pairs[0]
+def _refuse_cycle(new: Sequence[Edge]) -> None:
+    """Raise CycleError if edges just inserted close a cycle, which then goes through one of their parents."""
+    parents_of: dict[uuid.UUID, list[uuid.UUID]] = defaultdict(list)
+    ids = {"parents": [str(parent) for parent, _ in new], "children": [str(child) for _, child in new]}
+    for parent, child in sql.fetch("edges_above", **ids):
+        parents_of[uuid.UUID(str(child))].append(uuid.UUID(str(parent)))
+    try:
+        TopologicalSorter(parents_of).prepare()
+    except Knot as knot:
+        path = knot.args[1]
+        parent, child = next(edge for edge in pairwise(path) if edge in set(new))
         raise CycleError(
-            f"Job {child} cannot depend on {parent}: {parent} depends on {child} already, and neither could ever run."
-        )
+            f"Job {child} cannot depend on {parent}: {parent} depends on {child} already, "
+            "and neither could ever run."
+        ) from None

@@ -1,7 +1,7 @@
 """Which state follows without work: the pure part of the state machine.
 
-Trivial steps cost nothing: a job without parents, staging and preprocess is PREPROCESSED when it is saved, and
-one without postprocess and stage-out is JOB_FINISHED in the statement that records RUN_DONE.
+Trivial steps cost nothing: a job without parents, staging and preprocess is PREPROCESSED when it is saved,
+and one without postprocess and stage-out is JOB_FINISHED in the statement that records RUN_DONE.
 """
 
 from collections.abc import Iterator
@@ -80,7 +80,10 @@ def _after_timeout(facts: Facts) -> tuple[S, str] | None:
     if not facts.auto_timeout_retry:
         return S.FAILED, "Timed out, and the job does not restart by itself (auto_timeout_retry is off)"
     if facts.timeouts > facts.max_timeout_retries:
-        return S.FAILED, f"Timed out {facts.timeouts} times; max_timeout_retries is {facts.max_timeout_retries}"
+        return (
+            S.FAILED,
+            f"Timed out {facts.timeouts} times; max_timeout_retries is {facts.max_timeout_retries}",
+        )
     return S.RESTART_READY, f"Restart {facts.timeouts} of {facts.max_timeout_retries} after a timeout"
 
 

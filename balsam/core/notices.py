@@ -15,4 +15,6 @@ LOST = "lost"
 def notify(*topics: str) -> None:
     """Send topics to every listener when the transaction commits; equal ones are sent once."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_notify(%s, topic) FROM unnest(%s::text[]) AS topic", [CHANNEL, sorted(set(topics))])
+        cursor.execute(
+            "SELECT pg_notify(%s, topic) FROM unnest(%s::text[]) AS topic", [CHANNEL, sorted(set(topics))]
+        )

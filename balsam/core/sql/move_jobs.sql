@@ -17,8 +17,9 @@ WITH change AS (
     WHERE j.job_id = c.job_id AND j.state = c.from_state
     RETURNING j.job_id
 )
-INSERT INTO core_jobevent (job_id, timestamp, from_state, to_state, cause, message, attempt)
-SELECT e.job_id, clock_timestamp() - make_interval(secs => e.age_sec), e.from_state, e.to_state, e.cause, e.message, e.attempt
+INSERT INTO core_jobevent (job_id, timestamp, from_state, to_state, cause, message, attempt, session_id)
+SELECT e.job_id, clock_timestamp() - make_interval(secs => e.age_sec), e.from_state, e.to_state, e.cause, e.message, e.attempt,
+    %(e_session)s::bigint
 FROM unnest(
     %(e_ids)s::uuid[], %(e_ages)s::float8[], %(e_from)s::text[], %(e_to)s::text[], %(e_causes)s::text[],
     %(e_messages)s::text[], %(e_attempts)s::int[]

@@ -1,6 +1,7 @@
-"""Lock jobs, plan where each goes, write it: the mechanism below `transitions`, its only user.
+"""Lock jobs, plan where each goes, write it: what all transitions are made of.
 
-A `Batch` lives inside one transaction. Rows are locked first, so what is planned on them holds when it is written.
+A `Batch` lives inside one transaction. Rows are locked first, so what is planned on them holds when it is
+written.
 """
 
 import uuid
@@ -50,18 +51,30 @@ class _Event:
 
 @dataclass(slots=True)
 class Batch:
-    """Planned moves of locked rows and the events that record them."""
+    """Planned moves of locked rows and the events that record them, as told by one session or by a user."""
 
     rows: dict[uuid.UUID, Row] = field(default_factory=dict)
+    session_id: int | None = None
     _events: list[_Event] = field(default_factory=list)
 
     @classmethod
-    def lock(cls, job_ids: Iterable[uuid.UUID]) -> "Batch":
+    def lock(cls, job_ids: Iterable[uuid.UUID], *, session_id: int | None = None) -> "Batch":
         """Lock these jobs, in the order of their ids; unknown ones are absent from ``rows``."""
-        batch = cls()
+        batch = cls(session_id=session_id)
         for row in sql.fetch("lock_jobs", ids=[str(job_id) for job_id in job_ids]):
             batch.rows[_uuid(row[0])] = _row(row)
         return batch
+
+    def find(self, job_id: str) -> Row | None:
+        """Return the row of an id given as text; None for one that is unknown, or no id."""
+        try:
+            return self.rows.get(uuid.UUID(job_id))
+        except ValueError:
+            return None
+
+    def holders(self) -> set[int]:
+        """Return the sessions that hold rows of this batch."""
+        return {row.held_by for row in self.rows.values() if row.held_by is not None}
 
     def enter(self, row: Row, state: S, message: str = "", *, cause: str = "", age_sec: float = 0.0) -> None:
         """Plan that a row enters a state, which frees it unless the state is RUNNING."""
@@ -121,27 +134,31 @@ class Batch:
             e_causes=[e.cause for e in events],
             e_messages=[e.message for e in events],
             e_attempts=[e.attempt for e in events],
+            e_session=self.session_id,
         )
-        _tell(changed)
-        return [r for r in changed if r.state in END_STATES and r.stored is not r.state]
+        self._tell(changed)
+        return [row for row in changed if _has_ended(row)]
+
+    def _tell(self, changed: list[Row]) -> None:
+        topics = set()
+        for row in changed:
+            if row.session_id is None and row.state in _CLAIMABLE:
+                topics.add(notices.WORK)
+            if _has_ended(row):
+                topics.add(notices.END)
+            if row.held_by not in (None, self.session_id) and row.session_id is None:
+                topics.add(f"{notices.LOST} {row.held_by}")
+        if topics:
+            notices.notify(*topics)
 
 
-def _tell(changed: list[Row]) -> None:
-    topics = set()
-    for row in changed:
-        if row.session_id is None and row.state in _CLAIMABLE:
-            topics.add(notices.WORK)
-        if row.state in END_STATES and row.stored is not row.state:
-            topics.add(notices.END)
-        if row.held_by is not None and row.stored is S.RUNNING and row.session_id is None:
-            topics.add(f"{notices.LOST} {row.held_by}")
-    if topics:
-        notices.notify(*topics)
+def _has_ended(row: Row) -> bool:
+    return row.state in END_STATES and row.stored is not row.state
 
 
 def _storable(message: str) -> str:
-    """A message PostgreSQL can store: no NUL, and no more than the history should hold."""
-    return message.replace("\0", "\\0")[:20_000]
+    """A message PostgreSQL can store: no NUL, UTF-8 only, and no more than the history should hold."""
+    return message[:20_000].replace("\0", "\\0").encode(errors="backslashreplace").decode()
 
 
 def _uuid(value: object) -> uuid.UUID:
@@ -149,8 +166,9 @@ def _uuid(value: object) -> uuid.UUID:
 
 
 def _row(columns: tuple[object, ...]) -> Row:
-    (job_id, name, state, attempt, session_id, pending, policy, app_known, has_pre, has_post, stages_in, stages_out,
-     wait, on_error, on_timeout, auto_retry, timeouts, max_timeouts, errors, max_errors) = columns  # fmt: skip
+    (job_id, name, state, attempt, session_id, pending, policy, app_known, has_pre, has_post, stages_in,
+     stages_out, wait, on_error, on_timeout, auto_retry, timeouts, max_timeouts, errors,
+     max_errors) = columns  # fmt: skip
     facts = Facts(
         app_known=bool(app_known),
         has_preprocess=bool(has_pre),
@@ -169,7 +187,15 @@ def _row(columns: tuple[object, ...]) -> Row:
     )
     held_by = None if session_id is None else _int(session_id)
     return Row(
-        _uuid(job_id), str(name), S(str(state)), S(str(state)), _int(attempt), held_by, str(policy), facts, held_by
+        _uuid(job_id),
+        str(name),
+        S(str(state)),
+        S(str(state)),
+        _int(attempt),
+        held_by,
+        str(policy),
+        facts,
+        held_by,
     )
 
 

@@ -1,0 +1,34 @@
+"""The only writer of job states.
+
+Every function locks the jobs it moves, checks that each may be moved, and writes state and history in one
+statement. A job's first state is written with its row, and its history entry by the trigger of that insert.
+"""
+
+from balsam.core.transitions.parents import (
+    add_waits,
+    delete,
+    lock_against_end,
+    lock_parents,
+    re_evaluate,
+    replan,
+)
+from balsam.core.transitions.recovery import recover, require_preprocess
+from balsam.core.transitions.reports import report, report_steps
+from balsam.core.transitions.requests import annotate, compare_and_set, set_state, user_state
+
+__all__ = [
+    "add_waits",
+    "annotate",
+    "compare_and_set",
+    "delete",
+    "lock_against_end",
+    "lock_parents",
+    "re_evaluate",
+    "recover",
+    "replan",
+    "report",
+    "report_steps",
+    "require_preprocess",
+    "set_state",
+    "user_state",
+]
