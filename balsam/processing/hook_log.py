@@ -3,6 +3,7 @@
 It is always a new file: what a link of its name leads to, such as a parent's log, is never written to.
 """
 
+import errno
 import os
 import stat
 
@@ -62,5 +63,5 @@ def _remove_old(path: str) -> None:
     except FileNotFoundError:
         return
     if is_directory:
-        raise IsADirectoryError(21, "is a directory", path)
+        raise IsADirectoryError(errno.EISDIR, "is a directory", path)
     os.unlink(path)

@@ -69,7 +69,9 @@ def test_a_hook_inherits_the_environment_overlaid_by_the_jobs(
 
 def test_an_interpreter_is_found_on_the_path(tmp_path, workdir):
     directory = Path(sys.executable).parent
-    hook = script(tmp_path, "pre.py", "#!/usr/bin/env python\nimport balsam\nprint('found')\n")
+    hook = script(
+        tmp_path, "pre.py", f"#!/usr/bin/env {Path(sys.executable).name}\nimport balsam\nprint('found')\n"
+    )
     result = preprocess(workdir, hook, environ={"PATH": f"{directory}:{os.environ['PATH']}"})
     assert result.to_state is S.PREPROCESSED, result.message
     assert body(workdir) == "found\n"
