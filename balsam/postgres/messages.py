@@ -2,9 +2,7 @@
 
 import re
 
-_TELLING = re.compile(
-    r"\b(FATAL|PANIC|ERROR|error|could not|cannot|invalid|unrecognized|denied|No space)\b"
-)
+_TELLING = re.compile(r"\b(FATAL|PANIC|ERROR|error|could not|cannot|invalid|unrecognized|denied|No space)\b")
 #: The stamp in front of a log line: date, time, zone and process.
 _STAMP = re.compile(r"^\d{4}-\d\d-\d\d \S+ \w+ (\[\d+\] )?")
 _LIMIT = 4

@@ -75,6 +75,14 @@ def release(path: Path) -> None:
     path.unlink(missing_ok=True)
 
 
+def restore(path: Path, owner: Owner | None) -> None:
+    """Record ``owner`` again, as it was before a start that failed."""
+    if owner is None:
+        release(path)
+    else:
+        write_atomically(path, _text(owner))
+
+
 def _may_run(owner: Owner, data_dir: Path) -> bool:
     """Say whether the owner may be alive; a live process that is no server of ``data_dir`` is another's."""
     process = _as_seen_here(owner.process)

@@ -1,7 +1,7 @@
 """Bring a server up, once: whoever else wants it meanwhile waits, and finds it running.
 
 `server-info` is written after the server has its port and takes connections. A start that fails leaves
-neither a process nor a claim behind.
+neither a process nor a claim behind, and a server that has crashed still counts as one.
 """
 
 import uuid
@@ -48,13 +48,14 @@ def bring_up(layout: Layout, *, force_takeover: bool = False) -> bool:
 
 @contextmanager
 def _claimed(layout: Layout, force: bool) -> Iterator[None]:
-    """Hold the right to start the server, and give it back if the start fails."""
+    """Hold the right to start the server; if the start fails, the record is as before."""
+    before = ownership.read_owner(layout.owner_record)
     ownership.claim(layout.owner_record, layout.data_dir, force=force)
     try:
         yield
     except BaseException:
         if running_postmaster(layout.data_dir) is None:
-            ownership.release(layout.owner_record)
+            ownership.restore(layout.owner_record, before)
         raise
 
 

@@ -214,6 +214,20 @@ def test_start_that_fails_says_why_and_leaves_no_claim(cluster: Cluster) -> None
     assert cluster.ensure_running()
 
 
+def test_start_that_fails_after_a_crash_can_be_tried_again(cluster: Cluster) -> None:
+    conf = cluster.db_path / "balsamdb/local.conf"
+    text = conf.read_text()
+    kill_postmaster(cluster)
+    conf.write_text("shared_buffers = lots\n")
+    try:
+        for _ in range(2):
+            with pytest.raises(DatabaseError, match="did not start"):
+                cluster.revive()
+    finally:
+        conf.write_text(text)
+    assert cluster.revive()
+
+
 def test_torn_server_info_is_named_and_the_server_can_be_stopped(cluster: Cluster) -> None:
     path = cluster.db_path / "server-info"
     text = path.read_text()
