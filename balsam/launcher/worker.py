@@ -18,12 +18,14 @@ from balsam.exceptions import ChannelError
 from balsam.launcher.channel import Message
 from balsam.launcher.commands import JobCommands
 from balsam.launcher.placement import Allocation
+from balsam.launcher.runner import Runner
 from balsam.launcher.worker_channel import WorkerChannel
 from balsam.launcher.worker_events import Outbox
 from balsam.launcher.worker_jobs import WorkerJobs
 from balsam.launcher.worker_setup import WorkerSetup
 from balsam.lib.descendants import adopt_orphans
 from balsam.schemas.jobs import JobSpec
+from balsam.schemas.sessions import session_mark
 
 __all__ = ["Worker", "main"]
 
@@ -46,7 +48,7 @@ class Worker:
                 setup.nodes, gpu_per_job_default=setup.mode == "serial", allow_unfit=setup.start_unfit
             ),
             JobCommands(setup.mode, setup.mpirun),
-            job_environ(setup),
+            Runner(job_environ(setup)),
             self._outbox,
         )
         #: SIGTERM has come.
@@ -179,10 +181,8 @@ def main() -> int:
 
 def job_environ(setup: WorkerSetup) -> dict[str, str]:
     """Return what all jobs inherit; by its marks, what a killed worker has left behind is found."""
-    marks = {
-        "BALSAM_SESSION": str(setup.session_id),
-        "BALSAM_WORKER": f"{setup.session_id}.{setup.worker_id}",
-    }
+    mark = session_mark(setup.instance_id, setup.session_id)
+    marks = {"BALSAM_SESSION": mark, "BALSAM_WORKER": f"{mark}.{setup.worker_id}"}
     return {**os.environ, **setup.environ, **marks}
 
 

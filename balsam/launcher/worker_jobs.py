@@ -7,7 +7,7 @@ import math
 import os.path
 import time
 from collections import deque
-from collections.abc import Callable, Container, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable
 from dataclasses import dataclass
 
 from balsam.exceptions import JobStartError
@@ -43,14 +43,14 @@ class WorkerJobs:
         self,
         allocation: Allocation,
         commands: JobCommands,
-        environ: Mapping[str, str],
+        runner: Runner,
         outbox: Outbox,
         *,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._allocation = allocation
         self._commands = commands
-        self._runner = Runner(environ, clock=clock)
+        self._runner = runner
         self._outbox = outbox
         self._clock = clock
         self._pending = PendingQueue()
