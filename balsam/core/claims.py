@@ -4,11 +4,12 @@ import json
 from collections.abc import Sequence
 
 from balsam.core import sql
+from balsam.core.active import database_id
 from balsam.core.environment import job_environ
 from balsam.core.retrying import retrying
 from balsam.core.workdirs import site_root, workdir_of
 from balsam.schemas.jobs import JobSpec, ParentDir, StepSpec
-from balsam.schemas.sessions import ClaimRequest, Outlook, OutlookRequest, StepClaimRequest
+from balsam.schemas.sessions import ClaimRequest, Outlook, OutlookRequest, StepClaimRequest, session_mark
 from balsam.states import HOOK_STATES
 from balsam.states import JobState as S
 
@@ -45,7 +46,7 @@ def _job_spec(row: tuple[object, ...], root: str, session_id: int) -> JobSpec:
         threads_per_rank=_int(threads),
         parent_ids=_strings(parent_ids),
     )
-    environ["BALSAM_SESSION"] = str(session_id)
+    environ["BALSAM_SESSION"] = session_mark(database_id(), session_id)
     return JobSpec(
         job_id=str(job_id),
         name=str(name),
@@ -113,7 +114,7 @@ def _step_spec(row: tuple[object, ...], root: str, session_id: int) -> StepSpec:
         timeout=state == S.RUN_TIMEOUT,
         error=state == S.RUN_ERROR,
     )
-    environ["BALSAM_SESSION"] = str(session_id)
+    environ["BALSAM_SESSION"] = session_mark(database_id(), session_id)
     return StepSpec(
         job_id=str(job_id),
         name=str(name),

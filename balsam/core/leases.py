@@ -5,15 +5,13 @@ once.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 
 from django.db import transaction
 
 from balsam.core import sql, transitions
-from balsam.core.active import active_db_path
+from balsam.core.active import database_id
 from balsam.core.retrying import retrying
 from balsam.exceptions import LeaseLostError
-from balsam.postgres import read_server_info
 from balsam.schemas.sessions import SessionInfo, SessionRequest
 
 #: A lease lasts this long without a heartbeat.
@@ -33,7 +31,7 @@ def open_session(request: SessionRequest) -> SessionInfo:
         start_time=request.start_time,
         lease_sec=LEASE_SEC,
     )[0]
-    return replace(_info(row), database=read_server_info(active_db_path()).instance_id)
+    return _info(row)
 
 
 @retrying
@@ -105,4 +103,5 @@ def _info(row: tuple[object, ...]) -> SessionInfo:
         int(str(pid)),
         float(str(start_time)),
         float(str(expires_sec)),
+        database_id(),
     )

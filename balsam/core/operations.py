@@ -7,7 +7,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from django.db import InterfaceError, OperationalError
+
 from balsam.core import claims, leases, transitions
+from balsam.core.retrying import is_broken_connection
+from balsam.exceptions import DatabaseUnreachable
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,5 +41,10 @@ OPERATIONS: Mapping[str, Operation] = {
 
 
 def call(name: str, *args: Any, **kwargs: Any) -> Any:
-    """Run an operation; KeyError for an unknown one."""
-    return OPERATIONS[name].function(*args, **kwargs)
+    """Run an operation; KeyError for an unknown one, DatabaseUnreachable when the connection breaks."""
+    try:
+        return OPERATIONS[name].function(*args, **kwargs)
+    except (OperationalError, InterfaceError) as error:
+        if not is_broken_connection(error):
+            raise
+        raise DatabaseUnreachable(f"The connection to the database broke: {error}") from error

@@ -36,10 +36,18 @@ def retrying(operation: Callable[P, R]) -> Callable[P, R]:
 
 
 def _may_pass(error: Exception) -> bool:
-    code = getattr(error.__cause__, "pgcode", None)
-    if code in (_DEADLOCK, _SERIALIZATION):
-        return True
-    if connection.connection is not None and (connection.connection.closed or not connection.is_usable()):
-        connection.close()  # the next query connects anew, as the connect policy says
-        return True
-    return connection.connection is None
+    return _sqlstate(error) in (_DEADLOCK, _SERIALIZATION) or is_broken_connection(error)
+
+
+def is_broken_connection(error: Exception) -> bool:
+    """Say whether an error means that the connection is gone: the next query connects anew.
+
+    Told by the error alone: when a transaction has been left, the connection may be a new one already.
+    """
+    state = _sqlstate(error)
+    return state is None or state.startswith(("08", "57P"))
+
+
+def _sqlstate(error: Exception) -> str | None:
+    """The server's code for an error; None for one of the client library, which lost the server."""
+    return getattr(error.__cause__, "pgcode", None)

@@ -50,7 +50,11 @@ class Feeder:
                 member.give_back()
                 member.pacing.is_blocked = True
                 member.last_progress = now
-            wanted = member.pacing.wanted(queued, member.is_starved, now) if self.may_be_work else 0
+            is_idle = not self._ledger.holds_for(member.worker_id)
+            if is_idle:
+                member.pacing.is_blocked = False
+            is_starved = member.is_starved or is_idle
+            wanted = member.pacing.wanted(queued, is_starved, now) if self.may_be_work else 0
             if wanted:
                 await self._claim(member, min(wanted, _MAX_CLAIM))
 

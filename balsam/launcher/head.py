@@ -262,6 +262,8 @@ class Head:
             self.tally.add(reply)
             if reply.late:
                 logger.warning("Refused as late: %s", ", ".join(reply.late))
+                # killed meanwhile, or everything has been taken over: this tells
+                await self._core.run(lambda: self._client.heartbeat(self._session_id))
             if reply.released:
                 self._feeder.may_be_work = True
 
@@ -281,10 +283,7 @@ class Head:
             self._ledger.lose_worker(member.worker_id, self._stopping, time.monotonic())
 
     async def _is_done(self) -> bool:
-        is_busy = self._ledger.held or self._ledger.owes or self._processor.is_busy()
-        if is_busy or self._feeder.may_be_work:
-            if not self._ledger.held and not is_busy:
-                self._news.set()
+        if self._ledger.held or self._ledger.owes or self._processor.is_busy() or self._feeder.may_be_work:
             return False
         outlook = await self._feeder.outlook()
         self.tally.outlook = outlook

@@ -56,12 +56,14 @@ class Ledger:
         #: Started and not ended.
         self.running = 0
         self._queued: Counter[int] = Counter()
+        self._held_by: Counter[int] = Counter()
 
     def assign(self, specs: Iterable[JobSpec], worker: int) -> None:
         """Note that these jobs are claimed and go to a worker."""
         for spec in specs:
             self.held[spec.job_id] = HeldJob(spec, worker)
             self._queued[worker] += 1
+            self._held_by[worker] += 1
 
     def refuse(self, spec: JobSpec, reason: str, when: float) -> None:
         """Owe the report that a claimed job fails before it is started."""
@@ -126,6 +128,10 @@ class Ledger:
         """How many jobs a worker has been given that have not started."""
         return self._queued[worker]
 
+    def holds_for(self, worker: int) -> int:
+        """How many jobs a worker has, queued or started."""
+        return self._held_by[worker]
+
     @property
     def owes(self) -> int:
         """Number of reports not taken yet."""
@@ -146,10 +152,12 @@ class Ledger:
 
     def _drop(self, job_id: str) -> HeldJob | None:
         job = self.held.pop(job_id, None)
-        if job is not None and job.is_started:
-            self.running -= 1
-        elif job is not None:
-            self._queued[job.worker] -= 1
+        if job is not None:
+            self._held_by[job.worker] -= 1
+            if job.is_started:
+                self.running -= 1
+            else:
+                self._queued[job.worker] -= 1
         return job
 
     def _owe(self, job_id: str, attempt: int) -> _Pending:

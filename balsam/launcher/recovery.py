@@ -1,7 +1,8 @@
 """Recognise launchers that are dead, and take over what they held.
 
-An owner on this host is looked at directly (host, boot, pid, start time): what it left running is killed
-before its jobs are freed, so a job never runs twice at once. Owners elsewhere have until their lease ends.
+An owner on this host is looked at directly (host, boot, pid, start time). What it left running here is killed
+before its jobs are freed, so a job never runs twice at once on one host. Owners elsewhere have until their
+lease ends.
 """
 
 import logging
@@ -30,9 +31,11 @@ def recover(client: Client, log_dir: Path) -> int:
             reply = client.report(session_id, journal.read())
             logger.info("Replayed %d results that session %d could not report", reply.applied, session_id)
             journal.clear()
+    for info in sessions:
+        if info in dead or (info.expires_sec < 0 and is_alive(_identity(info))):
+            _kill_orphans(info)
     freed = client.reap_expired()
     for info in dead:
-        _kill_orphans(info)
         reason = f"Its {info.kind} on {info.host} (pid {info.pid}) has died"
         count = client.close_session(info.session_id, reason)
         logger.warning("%s: %d jobs are free again", reason, count)
@@ -46,7 +49,7 @@ def _identity(info: SessionInfo) -> ProcessIdentity:
 
 def _kill_orphans(info: SessionInfo) -> None:
     """Kill what a dead owner's jobs and hooks have left running on this host."""
-    for pid in orphans_of("BALSAM_SESSION", str(info.session_id)):
+    for pid in orphans_of("BALSAM_SESSION", info.mark):
         logger.warning("Killing process %d, left behind by session %d", pid, info.session_id)
         try:
             os.kill(pid, signal.SIGKILL)

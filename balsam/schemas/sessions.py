@@ -12,6 +12,7 @@ __all__ = [
     "SessionInfo",
     "SessionRequest",
     "StepClaimRequest",
+    "session_mark",
 ]
 
 
@@ -41,6 +42,16 @@ class SessionInfo:
     expires_sec: float
     #: A name of the database that no other has.
     database: str = ""
+
+    @property
+    def mark(self) -> str:
+        """What BALSAM_SESSION is in the environment of this session's jobs and hooks."""
+        return session_mark(self.database, self.session_id)
+
+
+def session_mark(database: str, session_id: int) -> str:
+    """Name a session as no other of any database is named; its processes are found by it."""
+    return f"{database}:{session_id}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

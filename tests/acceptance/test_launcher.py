@@ -63,12 +63,10 @@ def test_bad_jobs_fail_alone_each_with_its_reason(tmp_path: Path) -> None:
     plain = tmp_path / "plain"
     plain.write_text("not executable")
     app("plain", plain)
-    occupied = tmp_path / "occupied"
-    occupied.write_text("a file")
     made = {
         "no such file": jobs("gone", 1)[0],
         "has no executable": jobs("blank", 1)[0],
-        "ermission": jobs("plain", 1)[0],
+        "is not executable": jobs("plain", 1)[0],
         "no application named": jobs("nowhere", 1)[0],
         "names no application": jobs("", 1)[0],
     }

@@ -1,4 +1,4 @@
-"""PostgreSQL back end that finds the active database when it connects, and waits for a busy or restarting one.
+"""PostgreSQL back end that finds the active database when it connects, and waits for a busy one.
 
 A server without a free connection is never an error for a script until `ConnectPolicy.busy_sec` have passed:
 hundreds of jobs may connect at once. A server that is down is waited for (and restarted, where this process
@@ -18,6 +18,8 @@ from balsam.core.active import active_db_path
 from balsam.exceptions import DatabaseError, DatabaseUnreachable
 from balsam.postgres import Cluster, connection_params
 
+#: A connection that was used within this is taken to be alive.
+_IDLE_SEC = 1.0
 _BUSY_WORDS = ("too many clients", "remaining connection slots", "too many connections")
 _RESTARTING_WORDS = ("starting up", "shutting down", "in recovery", "not yet accepting connections")
 
@@ -37,6 +39,20 @@ policy = ConnectPolicy(down_sec=60.0 if "BALSAM_JOB_ID" in os.environ else 2.0)
 
 class DatabaseWrapper(base.DatabaseWrapper):
     """Connections to the active Balsam database."""
+
+    _last_used_at = 0.0
+
+    def ensure_connection(self) -> None:
+        """Connect; a connection that has been idle is looked at first, since the server may have restarted.
+
+        Not inside a transaction, which could not be taken up again anyway.
+        """
+        now = time.monotonic()
+        is_idle = now - self._last_used_at > _IDLE_SEC
+        self._last_used_at = now
+        if self.connection is not None and is_idle and not self.in_atomic_block and not self.is_usable():
+            self.close()
+        super().ensure_connection()
 
     def get_connection_params(self) -> dict[str, Any]:
         """Read host, port, role and password from the active directory's server-info."""
@@ -58,7 +74,9 @@ class DatabaseWrapper(base.DatabaseWrapper):
         pause_sec = 0.02
         while True:
             try:
-                return super().get_new_connection(conn_params)
+                fresh = super().get_new_connection(conn_params)
+                self._last_used_at = time.monotonic()  # it is not idle, however long this took
+                return fresh
             except psycopg2.OperationalError as error:
                 patience_sec = _patience_sec(str(error))
                 if time.monotonic() - started >= patience_sec:
@@ -85,7 +103,7 @@ def _patience_sec(message: str) -> float:
         return policy.busy_sec
     if any(words in message for words in _RESTARTING_WORDS):
         return max(policy.down_sec, 30.0)
-    if "authentication failed" in message or "does not exist" in message and "database" in message:
+    if "authentication failed" in message or ("does not exist" in message and "database" in message):
         return 0.0
     return policy.down_sec
 
