@@ -1,7 +1,6 @@
 """Make jobs and take them through their life, in the place of users and launchers."""
 
 import threading
-import uuid
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -86,7 +85,9 @@ def run_all(session_id: int | None = None) -> None:
 
 def history(job: BalsamJob) -> list[str]:
     """Return the states in a job's history, in order, notes left out."""
-    return [S.CREATED.value] + [event.to_state for event in job.events() if event.from_state != event.to_state]
+    return [S.CREATED.value] + [
+        event.to_state for event in job.events() if event.from_state != event.to_state
+    ]
 
 
 def messages(job: BalsamJob) -> str:
@@ -103,15 +104,9 @@ def at_once(*actions: Callable[[], Any]) -> list[Any]:
             connection.ensure_connection()
             barrier.wait(timeout=30)
             return action()
-        except Exception as error:
-            return error
         finally:
             connection.close()
 
     with ThreadPoolExecutor(len(actions)) as pool:
-        return list(pool.map(run, actions))
-
-
-def new_id() -> uuid.UUID:
-    """Return an id that no job has."""
-    return uuid.uuid4()
+        futures = [pool.submit(run, action) for action in actions]
+    return [future.exception() or future.result() for future in futures]

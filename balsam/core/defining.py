@@ -11,7 +11,8 @@ from django.db import IntegrityError, transaction
 
 from balsam.core import jobs
 from balsam.core.models import ApplicationDefinition, BalsamJob
-from balsam.exceptions import ConflictError, NotFoundError, UsageError
+from balsam.core.models.application import UnknownApplication
+from balsam.exceptions import ConflictError, UsageError
 
 #: Dummy jobs inserted in one transaction.
 BATCH = 5_000
@@ -46,13 +47,15 @@ def python_command(command: str) -> str:
 
 
 def require_app(name: str) -> ApplicationDefinition:
-    """Return the application of exactly that name; raises NotFoundError, with close names, if none has it."""
+    """Return the application of exactly that name; raises UnknownApplication, with close names."""
     app = ApplicationDefinition.objects.filter(name=name).first()
     if app is None:
         known = list(ApplicationDefinition.objects.values_list("name", flat=True))
         near = get_close_matches(name, known, n=3)
         hint = f"Did you mean {' or '.join(near)}?" if near else "Define it with `balsam app`."
-        raise NotFoundError(f"There is no application named {name!r}. {hint} `balsam ls apps` lists them.")
+        raise UnknownApplication(
+            f"There is no application named {name!r}. {hint} `balsam ls apps` lists them."
+        )
     return app
 
 

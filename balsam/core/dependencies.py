@@ -14,7 +14,7 @@ from balsam.core import sql, transitions
 from balsam.core.copying import copy_edges
 from balsam.core.models.dependency import JobDependency
 from balsam.core.retrying import retrying
-from balsam.exceptions import CycleError, InvalidParentsError
+from balsam.exceptions import CycleError, DuplicateEdgeError, InvalidParentsError
 from balsam.states import JobState
 
 if TYPE_CHECKING:
@@ -70,6 +70,24 @@ def _insert_missing(edges: Sequence[Edge]) -> dict[Edge, JobState]:
     copy_edges(missing)
     _refuse_cycle(missing)
     return {(parent, child): states[parent] for parent, child in missing}
+
+
+def add_dependency(parent: Any, child: Any) -> None:
+    """Let one job wait for another; both may be given as `job_id_of` takes them.
+
+    Raises DuplicateEdgeError when it does already, InvalidParentsError for an unknown job, CycleError.
+    """
+    edge = job_id_of(parent), job_id_of(child)
+    if not add_edges([edge]):
+        raise DuplicateEdgeError(f"Job {edge[1]} depends on {edge[0]} already; nothing was changed.")
+    if hasattr(child, "_reload_state"):
+        child._reload_state()
+
+
+def is_in_cycle(job_id: uuid.UUID) -> bool:
+    """Say whether a job is above itself."""
+    above = sql.fetch("edges_above", parents=[str(job_id)], children=[str(job_id)])
+    return any(uuid.UUID(str(parent)) == job_id for parent, _ in above)
 
 
 @retrying

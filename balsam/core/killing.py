@@ -43,6 +43,15 @@ def jobs_to_kill(job: BalsamJob, *, recursive: bool) -> list[uuid.UUID]:
     return living
 
 
+def kill_tree(job_id: uuid.UUID, *, recursive: bool) -> list[uuid.UUID]:
+    """Kill a job, and with ``recursive`` all below it; return the ids of those killed.
+
+    Jobs that have ended stay as they are.
+    """
+    ids = descendants([job_id]) if recursive else [job_id]
+    return transitions.set_state(ids, JobState.USER_KILLED, "Killed by the user")
+
+
 def kill_jobs(ids: list[uuid.UUID]) -> list[uuid.UUID]:
     """Kill jobs; return those killed. A launcher that runs one stops it at once."""
     return transitions.set_state(ids, JobState.USER_KILLED, "Killed by the user from the command line")

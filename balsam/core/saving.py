@@ -9,14 +9,13 @@ from django.db.models.functions import Now
 
 from balsam.core import columns, inserting, transitions
 from balsam.core.models.job import CORE_COLUMNS, BalsamJob
+from balsam.core.models.job_behaviour import STANDING
 from balsam.core.models.query import JobQuerySet
 from balsam.exceptions import NotFoundError, UsageError
 from balsam.states import JobState
 
 #: Columns that decide where a job stands before it is started.
 _STEERING = frozenset(("application", "stage_in_url", "input_files", "wait_for_parents", "on_parent_failure"))
-#: What a job's standing is read from.
-_STANDING = ("state", "session", "lock")
 
 
 def save(job: BalsamJob, wanted: Iterable[str] | None = None) -> None:
@@ -36,10 +35,10 @@ def save(job: BalsamJob, wanted: Iterable[str] | None = None) -> None:
         _write(job, names)
     if "state" in changed:
         transitions.compare_and_set(job, JobState(job.original("state")), job.state)
-        job.refresh_from_db(fields=_STANDING)
+        job.refresh_from_db(fields=STANDING)
     elif not _STEERING.isdisjoint(names):
         transitions.replan([job.job_id], names)
-        job.refresh_from_db(fields=_STANDING)
+        job.refresh_from_db(fields=STANDING)
 
 
 def _write(job: BalsamJob, names: set[str]) -> None:

@@ -5,8 +5,8 @@ from django.db import migrations, models
 _CREATE = """
 CREATE FUNCTION core_record_births() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    INSERT INTO core_jobevent (job_id, from_state, to_state)
-    SELECT job_id, 'CREATED', state FROM born WHERE state <> 'CREATED' ORDER BY number;
+    INSERT INTO core_jobevent (job_id, from_state, to_state, cause)
+    SELECT job_id, 'CREATED', state, 'birth' FROM born WHERE state <> 'CREATED' ORDER BY number;
     -- Wake whoever waits for work: these states are claimed by a launcher or a processing component.
     IF EXISTS (SELECT 1 FROM born WHERE state IN (
         'PREPROCESSED', 'RESTART_READY',

@@ -6,6 +6,8 @@ from typing import Any
 
 from django.db import models
 
+from balsam.exceptions import NotFoundError
+
 _RULE = "-" * 46
 
 
@@ -68,3 +70,7 @@ class ApplicationDefinition(models.Model):
         return "\n".join(lines)
 
     __repr__ = __str__
+
+
+class UnknownApplication(NotFoundError, ApplicationDefinition.DoesNotExist):
+    """There is no application of that name."""

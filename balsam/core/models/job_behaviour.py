@@ -1,5 +1,6 @@
 """What a job says of itself and what it can be asked to do; the columns are in ``job``."""
 
+import json
 import os
 import uuid
 from collections.abc import Iterable
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from balsam.core.models.job import BalsamJob
     from balsam.core.models.query import JobQuerySet
 
+#: What a job's standing is read from; a move changes it.
+STANDING = ("state", "session", "lock", "attempt", "timeouts", "errors", "pending_parents")
 _RULE = "-" * 46
 _NOT_SHOWN = ("job_id", "session", "pending_parents", "timeouts", "errors")
 
@@ -112,7 +115,7 @@ class JobBehaviour:
         """Parse ``A=1:B=2``."""
         return parse_environ(text)
 
-    def get_envs(self, *, timeout: bool = False, error: bool = False) -> dict[str, str]:
+    def get_envs(self, timeout: bool = False, error: bool = False) -> dict[str, str]:
         """Return what the job's processes find in their environment on top of the launcher's own."""
         from balsam.core.environment import job_environ
 
@@ -141,16 +144,21 @@ class JobBehaviour:
         path = Path(self.working_directory, fname)
         if not path.exists():
             raise ValueError(f"{fname} not found in working directory of {self.cute_id}: {path.parent}")
-        return path.read_text()
+        return path.read_text(errors="replace")
 
     # -- graph ---------------------------------------------------------------------------------------
 
     @property
     def parents(self) -> str:
-        """JSON list of the parents' ids, in order of creation."""
-        import json
-
+        """JSON list of the parents' ids, in order of creation; takes such a list, or one of jobs or ids."""
         return json.dumps(self.get_parents_by_id())
+
+    @parents.setter
+    def parents(self, value: Any) -> None:
+        try:
+            self.set_parents(json.loads(value) if isinstance(value, str) else value)
+        except json.JSONDecodeError as error:
+            raise InvalidParentsError(f"{value!r} is no JSON list of job ids: {error}.") from error
 
     def get_parents(self) -> "JobQuerySet":
         """Jobs this one depends on, in order of creation."""
@@ -161,6 +169,9 @@ class JobBehaviour:
         """Ids of the parents as text, in order of creation."""
         from balsam.core.models.dependency import JobDependency
 
+        job = self._as_job()
+        if job._state.adding:
+            return [str(parent) for parent in job._new_parents]
         edges = JobDependency.objects.filter(child_id=self.job_id).order_by("parent__number")
         return [str(parent_id) for parent_id in edges.values_list("parent_id", flat=True)]
 
@@ -223,7 +234,7 @@ class JobBehaviour:
 
     def _reload_state(self) -> None:
         job: Any = self
-        job.refresh_from_db(fields=["state", "session", "lock", "attempt", "timeouts", "errors"])
+        job.refresh_from_db(fields=STANDING)
 
     def _as_job(self) -> "BalsamJob":
         job: Any = self
@@ -242,22 +253,25 @@ class JobBehaviour:
     @property
     def state_history(self) -> str:
         """The history as text, one entry a line (messages may span lines)."""
-        events = self.events()
-        born = [e for e in events if not e.from_state]
-        entries = [] if born else [history_line(JobState.CREATED, "", self.created)]
-        entries += [history_line(e.to_state, e.message, e.timestamp) for e in events]
+        entries = [history_line(JobState.CREATED, "", self._born_at())]
+        entries += [history_line(event.to_state, event.message, event.timestamp) for event in self.events()]
         return "".join(entries)
+
+    def _born_at(self) -> datetime | None:
+        """When the job was saved; None before that."""
+        return None if self._as_job()._state.adding else self.created
 
     def get_recent_state_str(self) -> str:
         """Return the last entry of the history."""
         last = JobEvent.objects.filter(job_id=self.job_id).order_by("id").last()
         if last is None:
-            return history_line(JobState.CREATED, "", self.created).strip()
+            return history_line(JobState.CREATED, "", self._born_at()).strip()
         return history_line(last.to_state, last.message, last.timestamp).strip()
 
     def get_state_times(self) -> dict[str, datetime]:
         """Return state -> naive UTC time the job last entered it."""
-        times = {JobState.CREATED.value: self.created.replace(tzinfo=None)}
+        born_at = self._born_at()
+        times = {} if born_at is None else {JobState.CREATED.value: born_at.replace(tzinfo=None)}
         for event in self.events():
             if event.from_state != event.to_state:
                 times[event.to_state] = event.timestamp.replace(tzinfo=None)

@@ -77,7 +77,7 @@ def _move(batch: Batch, rows: list[Row], target: S, message: str) -> None:
     for row in rows:
         if target is S.CREATED:
             row.facts = replace(row.facts, timeouts=0, errors=0)
-        batch.enter(row, target, message)
+        batch.enter(row, target, message, cause="user")
         if target in _STARTS_OVER:
             batch.add_parents(row, *parents.get(row.job_id, (0, 0)))
         if target in _SETTLED_AFTER_RESET:
