@@ -1,11 +1,13 @@
 """`balsam init`: make a database, or bring one up to date."""
 
+import shlex
 from pathlib import Path
 
 import click
 
 from balsam.cli.options import BalsamCommand
 from balsam.cli.registering import register
+from balsam.exceptions import BalsamError
 
 
 @click.command(
@@ -22,14 +24,18 @@ def init(path: Path) -> None:
     is_new = cluster.init(_migrate)
     register(cluster.db_path)
     click.echo(f"{'Made' if is_new else 'Brought up to date'}: the database {cluster.db_path}")
-    click.echo(f"Activate it with:  . balsamactivate {quoted_name(path)}")
+    click.echo(f"Activate it with:  . balsamactivate {shlex.quote(shortest_name(cluster.db_path))}")
 
 
-def quoted_name(path: Path) -> str:
-    """Name the database as a shell takes it."""
-    import shlex
+def shortest_name(db_path: Path) -> str:
+    """Return the last part of the path where that is enough to find the database, else the whole path."""
+    from balsam.config import known_databases
 
-    return shlex.quote(path.expanduser().resolve().name)
+    try:
+        is_enough = known_databases.find(db_path.name) == db_path
+    except BalsamError:
+        is_enough = False
+    return db_path.name if is_enough else str(db_path)
 
 
 def _migrate(db_path: Path) -> None:

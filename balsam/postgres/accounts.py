@@ -12,7 +12,7 @@ import subprocess
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypedDict
+from typing import NamedTuple, TypedDict
 
 from balsam.exceptions import DatabaseError
 
@@ -27,6 +27,13 @@ class ProcessOwner(TypedDict, total=False):
     user: int
     group: int
     extra_groups: list[int]
+
+
+class Owner(NamedTuple):
+    """Whose a file is."""
+
+    uid: int
+    gid: int
 
 
 @dataclass(frozen=True)
@@ -94,20 +101,16 @@ def choose_account(db_path: Path, data_dir: Path, needed: Sequence[Path]) -> Acc
     )
 
 
-def root_choices(owner_uid: int | None) -> Iterator[Account]:
-    """Yield what root can do for a cluster owned by ``owner_uid`` (None: not made yet), the best first."""
-    if owner_uid in (None, 0):
+def root_choices(owner: Owner | None) -> Iterator[Account]:
+    """Yield what root can do for a cluster of ``owner`` (None: not made yet), the best first."""
+    if owner is None or owner.uid == 0:
         namespace = user_namespace_prefix()
         if namespace:
             yield Account(0, 0, namespace)
-        entry = _unprivileged_entry()
-    else:
-        assert owner_uid is not None
-        entry = _entry_of(owner_uid)
-    if entry is None:
-        return
-    yield Account(entry.pw_uid, entry.pw_gid, change_user=True)
-    yield Account(entry.pw_uid, entry.pw_gid, _prefix_that_enters_folders(entry))
+        owner = _unprivileged_owner()
+    if owner is not None:
+        yield Account(owner.uid, owner.gid, change_user=True)
+        yield Account(owner.uid, owner.gid, _prefix_that_enters_folders(owner))
 
 
 def user_namespace_prefix() -> tuple[str, ...]:
@@ -122,7 +125,8 @@ def user_namespace_prefix() -> tuple[str, ...]:
 
 def may_control(data_dir: Path) -> bool:
     """Say whether this user may start and stop the server on ``data_dir``."""
-    return os.geteuid() in (0, _owner_of(data_dir))
+    owner = _owner_of(data_dir)
+    return os.geteuid() == 0 or (owner is not None and os.geteuid() == owner.uid)
 
 
 def check_may_control(data_dir: Path) -> None:
@@ -142,27 +146,28 @@ def _ordinary_account() -> Account:
     return Account(uid, os.getegid())
 
 
-def _prefix_that_enters_folders(entry: pwd.struct_passwd) -> tuple[str, ...]:
-    """Words that run a command as ``entry`` with root's right to enter folders such as /root."""
+def _prefix_that_enters_folders(owner: Owner) -> tuple[str, ...]:
+    """Words that run a command as ``owner`` with root's right to enter folders such as /root."""
     return (
         "setpriv",
-        f"--reuid={entry.pw_uid}",
-        f"--regid={entry.pw_gid}",
+        f"--reuid={owner.uid}",
+        f"--regid={owner.gid}",
         "--clear-groups",
         "--inh-caps=+dac_override",
         "--ambient-caps=+dac_override",
     )
 
 
-def _owner_of(path: Path) -> int | None:
+def _owner_of(path: Path) -> Owner | None:
     try:
-        return os.stat(path).st_uid
+        found = os.stat(path)
     except FileNotFoundError:
         return None
+    return Owner(found.st_uid, found.st_gid)
 
 
-def _unprivileged_entry() -> pwd.struct_passwd | None:
-    known = {entry.pw_name: entry for entry in pwd.getpwall()}
+def _unprivileged_owner() -> Owner | None:
+    known = {entry.pw_name: Owner(entry.pw_uid, entry.pw_gid) for entry in pwd.getpwall()}
     return next((known[name] for name in _UNPRIVILEGED if name in known), None)
 
 

@@ -102,6 +102,8 @@ def _stands_in(process: psutil.Process, data_dir: Path) -> bool:
         return False
     try:
         return os.path.samefile(process.cwd(), data_dir)
+    except psutil.AccessDenied:
+        return str(data_dir) in process.cmdline()
     except OSError:
         return False
 

@@ -52,6 +52,15 @@ def test_init_says_where_the_database_is_and_how_to_activate_it(balsam: Cli, hom
     assert str(home / "new one") in listed
 
 
+def test_init_gives_the_whole_path_where_the_name_is_taken(balsam: Cli, home: Path) -> None:
+    (home / "other").mkdir()
+    done = balsam("init", "other/db", active=None).check()
+    try:
+        assert f". balsamactivate {home}/other/db" in done.stdout
+    finally:
+        discard_database(home / "other/db")
+
+
 def test_init_of_an_existing_database_keeps_it(balsam: Cli, home: Path) -> None:
     before = (home / "db/server-info").read_bytes()
     assert "up to date" in balsam("init", "db").check().stdout

@@ -8,6 +8,7 @@ from balsam.exceptions import DatabaseError
 from balsam.postgres import accounts
 from balsam.postgres.accounts import (
     Account,
+    Owner,
     check_may_control,
     choose_account,
     may_control,
@@ -52,7 +53,7 @@ def test_root_prefers_a_namespace_in_which_the_files_stay_his(
 ) -> None:
     monkeypatch.setattr(accounts, "user_namespace_prefix", lambda: NAMESPACE)
     assert next(root_choices(None)) == Account(0, 0, NAMESPACE)
-    assert next(root_choices(0)) == Account(0, 0, NAMESPACE)
+    assert next(root_choices(Owner(0, 0))) == Account(0, 0, NAMESPACE)
 
 
 def test_root_without_namespaces_takes_the_account_of_postgres(root: None) -> None:
@@ -68,7 +69,7 @@ def test_root_without_that_account_takes_nobody(root: None, monkeypatch: pytest.
 
 def test_root_runs_a_users_cluster_as_that_user(root: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(accounts, "user_namespace_prefix", lambda: NAMESPACE)
-    assert {account.uid for account in root_choices(1000)} == {1000}
+    assert {(account.uid, account.gid) for account in root_choices(Owner(1000, 7))} == {(1000, 7)}
 
 
 def test_account_that_cannot_enter_the_folder_gets_the_right_to(

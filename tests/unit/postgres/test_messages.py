@@ -16,5 +16,23 @@ def test_last_lines_are_shown_where_none_tells() -> None:
     assert reason("\n".join("abcdef")) == "c / d / e / f"
 
 
+def test_first_error_is_the_cause_of_the_others() -> None:
+    printed = ["initdb: error: could not write: No space left on device", *["ERROR: thus"] * 9]
+    assert reason("\n".join(printed)).startswith("initdb: error: could not write: No space left on device / ")
+
+
+def test_hint_of_a_full_disk_is_shown() -> None:
+    printed = (
+        "running bootstrap script ... 2026-11-21 07:35:24.007 UTC [11] FATAL:  wrote only 4096 of 8192 bytes\n"
+        "2026-11-21 07:35:24.007 UTC [11] HINT:  Check free disk space.\n"
+    )
+    assert reason(printed) == "FATAL:  wrote only 4096 of 8192 bytes / HINT:  Check free disk space."
+
+
+def test_answers_to_early_clients_are_no_reason() -> None:
+    printed = "u a FATAL:  the database system is starting up\nFATAL:  could not open file"
+    assert reason(printed) == "FATAL:  could not open file"
+
+
 def test_silence_is_named() -> None:
     assert reason(" \n") == "it said nothing"

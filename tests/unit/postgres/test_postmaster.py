@@ -1,6 +1,7 @@
 import os
 from pathlib import Path
 
+import psutil
 import pytest
 
 from balsam.postgres.postmaster import PidFile, is_postmaster, read_pid_file, running_postmaster
@@ -36,6 +37,19 @@ def test_torn_pid_file_is_no_server(tmp_path: Path, text: str) -> None:
 def test_pid_that_is_anothers_is_no_server(tmp_path: Path) -> None:
     write(tmp_path, str(os.getpid()), str(tmp_path), "1790000000", "20123", "", "", "", "ready")
     assert running_postmaster(tmp_path) is None
+
+
+def test_process_whose_folder_is_hidden_is_known_by_its_words(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def hidden(process: psutil.Process) -> str:
+        raise psutil.AccessDenied(process.pid)
+
+    monkeypatch.setattr(psutil.Process, "name", lambda process: "postgres")
+    monkeypatch.setattr(psutil.Process, "cwd", hidden)
+    monkeypatch.setattr(psutil.Process, "cmdline", lambda process: ["/usr/bin/postgres", "-D", str(tmp_path)])
+    assert is_postmaster(os.getpid(), tmp_path)
+    assert not is_postmaster(os.getpid(), tmp_path / "other")
 
 
 def test_pid_of_nobody_is_no_server(tmp_path: Path) -> None:
