@@ -23,10 +23,10 @@ def test_first_error_is_the_cause_of_the_others() -> None:
 
 def test_hint_of_a_full_disk_is_shown() -> None:
     printed = (
-        "running bootstrap script ... 2026-11-21 07:35:24.007 UTC [11] FATAL:  wrote only 4096 of 8192 bytes\n"
+        "running bootstrap script ... 2026-11-21 07:35:24.007 UTC [11] FATAL:  wrote 4096 of 8192 bytes\n"
         "2026-11-21 07:35:24.007 UTC [11] HINT:  Check free disk space.\n"
     )
-    assert reason(printed) == "FATAL:  wrote only 4096 of 8192 bytes / HINT:  Check free disk space."
+    assert reason(printed) == "FATAL:  wrote 4096 of 8192 bytes / HINT:  Check free disk space."
 
 
 def test_answers_to_early_clients_are_no_reason() -> None:
