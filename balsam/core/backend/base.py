@@ -15,7 +15,7 @@ import psycopg2
 from django.db.backends.postgresql import base
 
 from balsam.core.active import active_db_path
-from balsam.exceptions import DatabaseError, DatabaseUnreachable
+from balsam.exceptions import BalsamError, DatabaseUnreachable
 from balsam.postgres import Cluster, connection_params
 
 #: A connection that was used within this is taken to be alive.
@@ -63,7 +63,12 @@ class DatabaseWrapper(base.DatabaseWrapper):
             PASSWORD=found["password"],
             HOST=found["host"],
             PORT=str(found["port"]),
-            OPTIONS={"connect_timeout": 30, "application_name": _application_name()},
+            OPTIONS={
+                "connect_timeout": 30,
+                "application_name": _application_name(),
+                # where libpq knows it, a stranger on a freed port cannot ask for the password in clear
+                **{name: found[name] for name in ("require_auth",) if name in found},
+            },
         )
         params: dict[str, Any] = super().get_connection_params()
         return params
@@ -109,9 +114,10 @@ def _patience_sec(message: str) -> float:
 
 
 def _revive() -> None:
+    """Start a server that has died; one that was stopped on purpose stays stopped."""
     try:
-        Cluster(active_db_path()).ensure_running()
-    except DatabaseError:
+        Cluster(active_db_path()).revive()
+    except BalsamError:
         return  # the next connection attempt fails with the reason, and the wait goes on
 
 
