@@ -165,7 +165,7 @@ def lost(session_id: int, job_ids: Sequence[str]) -> list[str]:
 
 @retrying
 def revoked_steps(session_id: int, job_ids: Sequence[str]) -> list[str]:
-    """Return those of these jobs whose hook or staging is to end: killed, deleted, or taken over.
+    """Return those of these jobs whose hook or staging is to end: killed, deleted, reset or taken over.
 
     One that its own hook has moved is left out, so that the hook can finish.
     """

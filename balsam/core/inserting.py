@@ -30,6 +30,7 @@ _FRESH = {
     "errors": 0,
     "return_code": None,
     "pending_parents": 0,
+    "hook_moved": False,
 }
 #: Filled in by the database, and read when somebody asks.
 _READ_LATER = ("number", "created", "last_update")

@@ -20,7 +20,7 @@ from balsam.states import END_STATES, RUNNABLE_STATES, STATES, JobState
 CORE_COLUMNS = frozenset(
     (
         *("state", "session_id", "lock", "attempt", "return_code", "pending_parents", "timeouts", "errors"),
-        *("number", "created", "last_update"),
+        *("hook_moved", "number", "created", "last_update"),
     )
 )
 
@@ -87,6 +87,8 @@ class BalsamJob(JobBehaviour, TrackedModel):
     errors = _count(0)
     return_code = models.IntegerField(null=True, editable=False)
     pending_parents = _count(0)
+    #: Its own hook, which has not ended yet, has moved it: it stays held until that has.
+    hook_moved = models.BooleanField(default=False, db_default=False, editable=False)
     queued_launch = models.ForeignKey(
         QueuedLaunch, models.SET_NULL, null=True, blank=True, db_index=False, db_constraint=False
     )

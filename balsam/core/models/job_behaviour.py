@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from balsam.core.models.query import JobQuerySet
 
 #: What a job's standing is read from; a move changes it.
-STANDING = ("state", "session", "lock", "attempt", "timeouts", "errors", "pending_parents")
+STANDING = ("state", "session", "lock", "attempt", "timeouts", "errors", "pending_parents", "hook_moved")
 _RULE = "-" * 46
-_NOT_SHOWN = ("job_id", "session", "pending_parents", "timeouts", "errors")
+_NOT_SHOWN = ("job_id", "session", "pending_parents", "timeouts", "errors", "hook_moved")
 
 
 class JobBehaviour:

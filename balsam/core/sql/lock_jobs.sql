@@ -8,7 +8,7 @@ SELECT j.job_id, j.name, j.state, j.attempt, j.session_id, j.pending_parents, j.
            (SELECT 1 FROM core_jobdependency d WHERE d.child_id = j.job_id)) AS stages_in,
        j.stage_out_url <> '' AND j.stage_out_files <> '' AS stages_out,
        j.wait_for_parents, j.post_error_handler, j.post_timeout_handler, j.auto_timeout_retry,
-       j.timeouts, j.max_timeout_retries, j.errors, j.max_error_retries
+       j.timeouts, j.max_timeout_retries, j.errors, j.max_error_retries, j.hook_moved
 FROM core_balsamjob j
 LEFT JOIN core_applicationdefinition a ON a.name = j.application
 WHERE j.job_id = ANY(%(ids)s::uuid[])

@@ -3,14 +3,16 @@
 WITH change AS (
     SELECT * FROM unnest(
         %(ids)s::uuid[], %(from_states)s::text[], %(to_states)s::text[], %(sessions)s::bigint[], %(attempts)s::int[],
-        %(timeouts)s::int[], %(errors)s::int[], %(pending)s::int[], %(return_codes)s::int[]
-    ) AS c(job_id, from_state, to_state, session_id, attempt, timeouts, errors, pending, return_code)
+        %(timeouts)s::int[], %(errors)s::int[], %(pending)s::int[], %(return_codes)s::int[],
+        %(hook_moved)s::bool[]
+    ) AS c(job_id, from_state, to_state, session_id, attempt, timeouts, errors, pending, return_code, hook_moved)
 ), moved AS (
     UPDATE core_balsamjob j
     SET state = c.to_state,
         session_id = c.session_id,
         lock = CASE WHEN c.session_id IS NULL THEN '' ELSE j.lock END,
         attempt = c.attempt, timeouts = c.timeouts, errors = c.errors, pending_parents = c.pending,
+        hook_moved = c.hook_moved,
         return_code = coalesce(c.return_code, j.return_code),
         last_update = clock_timestamp()
     FROM change c

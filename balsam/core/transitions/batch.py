@@ -29,6 +29,8 @@ class Row:
     on_parent_failure: str
     facts: Facts
     held_by: int | None
+    #: Its own hook has moved it and has not ended yet.
+    hook_moved: bool
     return_code: int | None = None
     is_changed: bool = False
 
@@ -77,11 +79,11 @@ class Batch:
         return {row.held_by for row in self.rows.values() if row.held_by is not None}
 
     def enter(self, row: Row, state: S, message: str = "", *, cause: str = "", age_sec: float = 0.0) -> None:
-        """Plan that a row enters a state, which frees it unless the state is RUNNING."""
+        """Plan that a row enters a state, which frees it unless that is RUNNING, or its hook still runs."""
         self.note(row, message, cause=cause, age_sec=age_sec, state=state)
         row.state = state
-        if state is not S.RUNNING:
-            row.session_id = None
+        if state in END_STATES or not (state is S.RUNNING or row.hook_moved):
+            self.free(row)
 
     def note(
         self, row: Row, message: str, *, cause: str = "", age_sec: float = 0.0, state: S | None = None
@@ -96,6 +98,7 @@ class Batch:
     def free(self, row: Row) -> None:
         """Plan that nobody holds the row any more; its state stays."""
         row.session_id = None
+        row.hook_moved = False
         row.is_changed = True
 
     def settle(self, row: Row) -> None:
@@ -127,6 +130,7 @@ class Batch:
             errors=[r.facts.errors for r in changed],
             pending=[r.facts.pending_parents for r in changed],
             return_codes=[r.return_code for r in changed],
+            hook_moved=[r.hook_moved for r in changed],
             e_ids=[str(e.job_id) for e in events],
             e_ages=[e.age_sec for e in events],
             e_from=[str(e.from_state) for e in events],
@@ -168,7 +172,7 @@ def _uuid(value: object) -> uuid.UUID:
 def _row(columns: tuple[object, ...]) -> Row:
     (job_id, name, state, attempt, session_id, pending, policy, app_known, has_pre, has_post, stages_in,
      stages_out, wait, on_error, on_timeout, auto_retry, timeouts, max_timeouts, errors,
-     max_errors) = columns  # fmt: skip
+     max_errors, hook_moved) = columns  # fmt: skip
     facts = Facts(
         app_known=bool(app_known),
         has_preprocess=bool(has_pre),
@@ -196,6 +200,7 @@ def _row(columns: tuple[object, ...]) -> Row:
         str(policy),
         facts,
         held_by,
+        bool(hook_moved),
     )
 
 

@@ -18,8 +18,8 @@ from balsam.core.transitions.batch import Batch, Row
 from balsam.core.transitions.parents import resolve
 from balsam.schemas.jobs import JobReport, StepResult
 from balsam.schemas.sessions import ReportReply
+from balsam.states import END_STATES, may_follow
 from balsam.states import JobState as S
-from balsam.states import may_follow
 
 _LATE = "late_result"
 
@@ -145,15 +145,36 @@ def report_steps(session_id: int, results: Sequence[StepResult]) -> ReportReply:
     """Apply what a processing component did; a hook that moved its own job keeps the state it chose."""
     with transaction.atomic():
         outcome = _Outcome(Batch.lock(_known(item.job_id for item in results), session_id=session_id))
+        ended: list[Row] = []
         for item in results:
             row = outcome.batch.find(item.job_id)
-            if row is None or row.held_by != session_id or row.state is not item.from_state:
+            if row is not None and row.state in END_STATES:
+                ended.append(row)
+            if row is None or row.held_by != session_id or not _apply_step(outcome.batch, row, item):
                 outcome.late.append(item.job_id)
-            elif item.to_state is row.state:
-                _free(outcome.batch, row, item.message)
-            elif may_follow(row.state, item.to_state):
-                outcome.batch.enter(row, item.to_state, item.message)
-                outcome.batch.settle(row)
-            else:
-                outcome.late.append(item.job_id)
-        return outcome.reply(len(results))
+        return _with_ends(outcome.reply(len(results)), ended)
+
+
+def _apply_step(batch: Batch, row: Row, item: StepResult) -> bool:
+    """Plan what a step leads to, for a job that is held; False when that is refused."""
+    if row.hook_moved:
+        batch.free(row)
+    elif row.state is not item.from_state:
+        return False
+    elif item.to_state is row.state:
+        _free(batch, row, item.message)
+    elif may_follow(row.state, item.to_state):
+        batch.enter(row, item.to_state, item.message)
+        batch.settle(row)
+    else:
+        return False
+    return True
+
+
+def _with_ends(reply: ReportReply, ended: Sequence[Row]) -> ReportReply:
+    """Count the jobs, too, that were ended while their step was under way, as by their own hooks."""
+    return replace(
+        reply,
+        finished=reply.finished + sum(row.state is S.JOB_FINISHED for row in ended),
+        failed=reply.failed + sum(row.state is S.FAILED for row in ended),
+    )

@@ -1,5 +1,6 @@
 """What users ask for: that jobs enter a state."""
 
+import os
 import uuid
 from collections.abc import Iterable
 from dataclasses import replace
@@ -12,7 +13,7 @@ from balsam.core.retrying import retrying
 from balsam.core.transitions.batch import Batch, Row
 from balsam.core.transitions.parents import count_parents, lock_parents, re_evaluate, resolve
 from balsam.exceptions import InvalidStateError, NotFoundError
-from balsam.states import END_STATES, PROCESSABLE_STATES, STATES
+from balsam.states import END_STATES, HOOK_STATES, PROCESSABLE_STATES, STATES
 from balsam.states import JobState as S
 
 if TYPE_CHECKING:
@@ -75,6 +76,7 @@ def _may_set(row: Row, target: S, strict: bool) -> bool:
 def _move(batch: Batch, rows: list[Row], target: S, message: str) -> None:
     parents = count_parents(row.job_id for row in rows) if target in _STARTS_OVER else {}
     for row in rows:
+        row.hook_moved = _is_moved_by_its_hook(row)
         if target is S.CREATED:
             row.facts = replace(row.facts, timeouts=0, errors=0)
         batch.enter(row, target, message, cause="user")
@@ -82,6 +84,12 @@ def _move(batch: Batch, rows: list[Row], target: S, message: str) -> None:
             batch.add_parents(row, *parents.get(row.job_id, (0, 0)))
         if target in _SETTLED_AFTER_RESET:
             batch.settle(row)
+
+
+def _is_moved_by_its_hook(row: Row) -> bool:
+    """Say whether this process is a hook of the held job: only when that has ended, the job may go on."""
+    is_in_hook = row.held_by is not None and (row.hook_moved or row.state in HOOK_STATES)
+    return is_in_hook and os.environ.get("BALSAM_JOB_ID") == str(row.job_id)
 
 
 @retrying

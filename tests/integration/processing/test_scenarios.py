@@ -120,6 +120,7 @@ def test_a_handler_that_restarts_its_job_has_it_run_again(
     launcher.run_all(end=S.RUN_ERROR)
     processor = start_processor()
     wait_for_state(job, S.RESTART_READY)
+    wait_until(lambda: not processor.is_busy())
     (spec,) = launcher.run_all()
     assert spec.attempt == 2
     processor.wake()
