@@ -5,12 +5,13 @@ import contextlib
 import os
 import sys
 from collections.abc import AsyncIterator, Callable, Iterable
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from balsam.launcher.channel import ChannelIdentity, Message
 from balsam.launcher.head_channel import WorkerLink, WorkerListener
+from balsam.launcher.run_messages import run_messages
 from balsam.launcher.worker_setup import WorkerSetup
 from balsam.platform.nodes.node import Node
 from balsam.schemas.jobs import JobSpec
@@ -40,14 +41,19 @@ class Driver:
 
     def run(self, *specs: JobSpec) -> None:
         """Hand jobs to the worker."""
-        self.link.send({"type": "run", "jobs": [asdict(spec) for spec in specs]})
+        for message in run_messages(specs):
+            self.link.send(message)
 
-    def sh(self, job_id: str, script: str, **more: Any) -> None:
+    def sh(self, job_id: str, text: str, **more: Any) -> None:
         """Hand over a job that runs a shell script."""
-        path = self.workdir / f"{job_id}.sh"
-        path.write_text(f"#!/bin/bash\n{script}\n")
+        self.run(self.spec(job_id, self.script(job_id, text), **more))
+
+    def script(self, name: str, text: str) -> str:
+        """Write a shell script; returns its path."""
+        path = self.workdir / f"{name}.sh"
+        path.write_text(f"#!/bin/bash\n{text}\n")
         path.chmod(0o755)
-        self.run(self.spec(job_id, str(path), **more))
+        return str(path)
 
     def tell(self, kind: str, **more: Any) -> None:
         """Send another message."""

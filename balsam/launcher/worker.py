@@ -149,6 +149,7 @@ class Worker:
                     "queued": self._jobs.queued,
                     "running": self._jobs.running,
                     "starved": is_starved,
+                    "stopping": self._jobs.is_stopping,
                 }
                 self._channel.send(message)
 

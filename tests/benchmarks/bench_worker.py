@@ -14,13 +14,13 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from dataclasses import asdict
 from pathlib import Path
 
 import psutil
 
 from balsam.launcher.channel import ChannelIdentity, new_secret
 from balsam.launcher.head_channel import WorkerLink, WorkerListener
+from balsam.launcher.run_messages import run_messages
 from balsam.launcher.worker_setup import WorkerSetup
 from balsam.platform.nodes.node import Node
 from balsam.schemas.jobs import JobSpec
@@ -95,8 +95,8 @@ async def drive(directory: Path, jobs: int, slots: int, profile: str) -> dict[st
     return {"worker_ready_ms": ready_ms, **figures}
 
 
-def specs(directory: Path, jobs: int, slots: int) -> Iterator[dict[str, object]]:
-    """Make the jobs, as they cross the wire."""
+def specs(directory: Path, jobs: int, slots: int) -> Iterator[JobSpec]:
+    """Make the jobs."""
     environ = {"BALSAM_PARENT_IDS": "[]", "BALSAM_DB_PATH": str(directory)}
     for number in range(jobs):
         job_id = f"{number:08x}-0000-4000-8000-000000000000"
@@ -109,12 +109,10 @@ def specs(directory: Path, jobs: int, slots: int) -> Iterator[dict[str, object]]
             environ={"BALSAM_JOB_ID": job_id, **environ},
             node_packing_count=slots,
         )
-        yield asdict(spec)
+        yield spec
 
 
-async def feed(
-    link: WorkerLink, process: psutil.Process, jobs: Iterator[dict[str, object]]
-) -> dict[str, float]:
+async def feed(link: WorkerLink, process: psutil.Process, jobs: Iterator[JobSpec]) -> dict[str, float]:
     """Keep the worker's queue filled until all jobs have ended."""
     waiting = list(jobs)
     count, ended, messages, outstanding = len(waiting), 0, 0, 0
@@ -122,13 +120,14 @@ async def feed(
     while ended < count:
         if outstanding < QUEUE // 2 and waiting:
             batch, waiting = waiting[: QUEUE // 2], waiting[QUEUE // 2 :]
-            link.send({"type": "run", "jobs": batch})
+            for message in run_messages(batch):
+                link.send(message)
             outstanding += len(batch)
-        message = await link.receive()
-        assert message is not None, "the worker died"
+        events = await link.receive()
+        assert events is not None, "the worker died"
         messages += 1
-        codes = [entry[2] for entry in message["ended"]]
-        assert not any(codes) and None not in codes and not message["returned"], message
+        codes = [entry[2] for entry in events["ended"]]
+        assert not any(codes) and None not in codes and not events["returned"], events
         ended += len(codes)
         outstanding -= len(codes)
     elapsed = time.monotonic() - began

@@ -51,7 +51,8 @@ def test_jobs_inherit_the_environment_and_the_marks_but_no_file_and_no_secret(tm
         environ, files = json.loads(driver.output("show"))
         assert len(files) == 4, "0, 1, 2 and the directory that is listed"
         assert environ["PATH"] == os.environ["PATH"] and environ["HOME"] == "/elsewhere"
-        assert environ["BALSAM_SESSION"] == "42" and environ["BALSAM_WORKER"] == "42.3"
+        assert environ["BALSAM_SESSION"] == "test-database:42"
+        assert environ["BALSAM_WORKER"] == "test-database:42.3"
         assert environ["BALSAM_JOB_MODE"] == "serial"
         cmdline = Path(f"/proc/{driver.process.pid}/cmdline").read_bytes()
         assert IDENTITY.secret not in f"{environ}{cmdline!r}"
@@ -113,9 +114,12 @@ def test_a_job_that_can_never_fit_goes_back_with_the_reason(tmp_path: Path) -> N
 
 def test_killing_ends_running_jobs_and_returns_queued_ones(tmp_path: Path) -> None:
     async def play(driver: Driver) -> None:
-        driver.sh("busy", "sleep 600 & echo $!; wait", node_packing_count=1)
-        driver.sh("waits", "exit 0", node_packing_count=1)
-        await driver.until(lambda: driver.output("busy") and driver.last.get("queued") == 1)
+        busy = driver.script("busy", "sleep 600 & echo $!; wait")
+        driver.run(
+            driver.spec("busy", busy, node_packing_count=1),
+            driver.spec("waits", "true", node_packing_count=1),
+        )
+        await driver.until(lambda: driver.output("busy"))
         driver.tell("kill", job_ids=["busy", "waits", "unknown"])
         assert await driver.ends("busy") == [-signal.SIGTERM]
         assert driver.returned == {("waits", 1): ""}
@@ -126,11 +130,11 @@ def test_killing_ends_running_jobs_and_returns_queued_ones(tmp_path: Path) -> No
 
 def test_giving_back_returns_what_has_not_started(tmp_path: Path) -> None:
     async def play(driver: Driver) -> None:
-        driver.sh("busy", "read < fifo", node_packing_count=1)
         (tmp_path / "busy").mkdir()
         os.mkfifo(tmp_path / "busy" / "fifo")
+        driver.sh("busy", "read < fifo", node_packing_count=1)
+        await driver.until(lambda: driver.started)
         driver.run(*(driver.spec(f"q{number}", "true", node_packing_count=1) for number in range(50)))
-        await driver.until(lambda: driver.last.get("queued") == 50)
         driver.tell("give_back")
         await driver.until(lambda: len(driver.returned) == 50)
         assert set(driver.returned.values()) == {""} and ("busy", 1) not in driver.ended
@@ -282,9 +286,9 @@ def test_jobs_go_on_while_the_head_does_not_listen(tmp_path: Path) -> None:
 def test_gpus_are_shown_to_their_job_alone(tmp_path: Path) -> None:
     async def play(driver: Driver) -> None:
         for number in range(2):
-            driver.sh(f"j{number}", "echo $CUDA_VISIBLE_DEVICES; read < fifo", gpus_per_rank=1.0)
             (tmp_path / f"j{number}").mkdir()
             os.mkfifo(tmp_path / f"j{number}" / "fifo")
+            driver.sh(f"j{number}", "echo $CUDA_VISIBLE_DEVICES; read < fifo", gpus_per_rank=1.0)
         await driver.until(lambda: driver.output("j0") and driver.output("j1"))
         assert {driver.output("j0"), driver.output("j1")} == {"5\n", "7\n"}
         for number in range(2):
