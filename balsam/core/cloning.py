@@ -14,6 +14,7 @@ from balsam.core.models import BalsamJob, JobDependency
 from balsam.core.models.job import CORE_COLUMNS
 from balsam.core.models.query import JobQuerySet
 from balsam.core.models.tracking import refuse_unknown
+from balsam.core.retrying import retrying_conflicts
 from balsam.exceptions import ConflictError, NotFoundError, UsageError
 
 Fields = Mapping[str, Any]
@@ -38,6 +39,7 @@ def clone(job: BalsamJob, fields: Fields) -> BalsamJob:
     return new
 
 
+@retrying_conflicts
 def spawn_child(parent: BalsamJob, fields: Fields, *, is_clone: bool) -> BalsamJob:
     """Save and return a child of ``parent``, which waits for it and for its parents.
 

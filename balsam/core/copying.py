@@ -2,7 +2,7 @@
 
 import io
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
@@ -20,8 +20,13 @@ if TYPE_CHECKING:
 _CHUNK = 10_000
 
 
-def copy_jobs(jobs: Sequence["BalsamJob"], left_out: frozenset[str]) -> None:
-    """Insert the rows of jobs, but for some columns, which the database fills in."""
+def copy_jobs(
+    jobs: Sequence["BalsamJob"], given: Mapping[str, Sequence[Any]], left_out: frozenset[str]
+) -> None:
+    """Insert the rows of jobs: ``given`` columns as told, others as the objects have them.
+
+    The database fills in those left out.
+    """
     for start in range(0, len(jobs), _CHUNK):
         chunk = jobs[start : start + _CHUNK]
         rows = [job.__dict__ for job in chunk]
@@ -29,7 +34,10 @@ def copy_jobs(jobs: Sequence["BalsamJob"], left_out: frozenset[str]) -> None:
         for field in chunk[0]._meta.concrete_fields:
             if field.attname in left_out:
                 continue
-            values = list(map(itemgetter(field.attname), rows))
+            if field.attname in given:
+                values = list(given[field.attname][start : start + _CHUNK])
+            else:
+                values = list(map(itemgetter(field.attname), rows))
             if not _are_default(field, values):
                 names.append(field.column)
                 columns.append(texts(field, values, chunk))

@@ -8,7 +8,7 @@ from graphlib import TopologicalSorter
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from django.db import connection, transaction
+from django.db import transaction
 
 from balsam.core import sql, transitions
 from balsam.core.copying import copy_edges
@@ -21,9 +21,6 @@ if TYPE_CHECKING:
     from balsam.core.models.job import BalsamJob
 
 Edge = tuple[uuid.UUID, uuid.UUID]
-
-#: Only one transaction at a time adds edges between existing jobs: two could close a cycle together.
-_EDGE_LOCK = 0x62616C73
 
 
 def job_id_of(item: Any) -> uuid.UUID:
@@ -48,7 +45,7 @@ def add_edges(edges: Sequence[Edge]) -> int:
     Raises InvalidParentsError for an unknown job and CycleError when a child would come before its parent.
     """
     with transaction.atomic():
-        _lock_edges()
+        transitions.lock_families()
         made = _insert_missing(edges)
         waits: dict[uuid.UUID, list[JobState]] = defaultdict(list)
         for (_, child), state in made.items():
@@ -98,17 +95,12 @@ def set_parents(job: "BalsamJob", parents: Iterable[Any]) -> None:
         job._new_parents = tuple(ids)
         return
     with transaction.atomic():
-        _lock_edges()
+        transitions.lock_families()
         transitions.lock_parents([job.job_id])  # a parent that goes must not count this job down meanwhile
         JobDependency.objects.filter(child_id=job.job_id).exclude(parent_id__in=ids).delete()
         _insert_missing([(parent, job.job_id) for parent in ids])
-        transitions.re_evaluate([job.job_id])
+        transitions.follow_parents([job.job_id])
     job._reload_state()
-
-
-def _lock_edges() -> None:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_EDGE_LOCK])
 
 
 def _require_known(ids: set[uuid.UUID]) -> None:

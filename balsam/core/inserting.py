@@ -16,6 +16,7 @@ from balsam.core.copying import copy_jobs
 from balsam.core.lifecycle import Facts, settle
 from balsam.core.models.application import ApplicationDefinition
 from balsam.core.new_families import NewFamilies
+from balsam.core.retrying import retrying_conflicts
 from balsam.states import JobState as S
 
 if TYPE_CHECKING:
@@ -34,9 +35,12 @@ _FRESH = {
 }
 #: Filled in by the database, and read when somebody asks.
 _READ_LATER = ("number", "created", "last_update")
+#: Asked for, these mean that the job is to start where its work begins.
+_FROM_THE_START = (S.CREATED, S.AWAITING_PARENTS)
 _LEFT_OUT = frozenset((*_FRESH, *_READ_LATER)) - {"pending_parents"}
 
 
+@retrying_conflicts
 def insert(jobs: Sequence["BalsamJob"]) -> None:
     """Insert new jobs; each starts where work begins.
 
@@ -49,21 +53,21 @@ def insert(jobs: Sequence["BalsamJob"]) -> None:
     apps = _apps(jobs)
     with transaction.atomic() if children or len(jobs) > 1 else nullcontext():
         families = NewFamilies(jobs, children)
-        _set_first_states(jobs, apps, families)
-        copy_jobs(jobs, _LEFT_OUT)
+        pending = list(map(families.pending, jobs)) if children else [0] * len(jobs)
+        states = _first_states(jobs, apps, pending)
+        copy_jobs(jobs, {"state": states, "pending_parents": pending}, _LEFT_OUT)
         families.link()
-    for job in jobs:
+    for job, state, count in zip(jobs, states, pending, strict=True):
+        job.__dict__.update(state=state, pending_parents=count)
         _mark_saved(job)
-    for job in families.doomed:
-        job.refresh_from_db(fields=["state"])
+    for job in children if families.doomed else ():
+        job.refresh_from_db(fields=["state", "pending_parents"])
 
 
 def _freshen(job: "BalsamJob") -> None:
     job.__dict__.update(_FRESH)
     if type(job.job_id) is not uuid.UUID:
         columns.clean_job(job, ["job_id"])
-    if job.state != S.CREATED:
-        job.__dict__["state"] = transitions.user_state(job.state).value
 
 
 def _apps(jobs: Iterable["BalsamJob"]) -> dict[str, ApplicationDefinition]:
@@ -73,18 +77,21 @@ def _apps(jobs: Iterable["BalsamJob"]) -> dict[str, ApplicationDefinition]:
     return {app.name: app for app in ApplicationDefinition.objects.filter(name__in=names)}
 
 
-def _set_first_states(
-    jobs: Sequence["BalsamJob"], apps: Mapping[str, ApplicationDefinition], families: NewFamilies
-) -> None:
+def _first_states(
+    jobs: Sequence["BalsamJob"], apps: Mapping[str, ApplicationDefinition], pending: Sequence[int]
+) -> list[str]:
     settled: dict[tuple[str, bool, bool], str] = {}
-    for job in jobs:
-        if job.state == S.CREATED:
-            stages_in = bool(job.stage_in_url or (job.input_files and job._new_parents))
-            waits = families.pending(job) > 0 and bool(job.wait_for_parents)
-            case = (job.application, stages_in, waits)
-            if case not in settled:
-                settled[case] = _first_state(apps.get(job.application), stages_in, waits)
-            job.__dict__["state"] = settled[case]
+    states = []
+    for job, count in zip(jobs, pending, strict=True):
+        if job.state not in _FROM_THE_START:
+            states.append(transitions.user_state(job.state).value)
+            continue
+        stages_in = bool(job.stage_in_url or (job.input_files and job._new_parents))
+        case = (job.application, stages_in, count > 0 and bool(job.wait_for_parents))
+        if case not in settled:
+            settled[case] = _first_state(apps.get(job.application), *case[1:])
+        states.append(settled[case])
+    return states
 
 
 def _first_state(app: ApplicationDefinition | None, stages_in: bool, waits: bool) -> str:

@@ -24,8 +24,9 @@ class NewFamilies:
         self._states: dict[uuid.UUID, S] = {}
         if not children:
             return
-        new = {job.job_id: S(job.state) for job in jobs}
+        new = {job.job_id: transitions.user_state(job.state) for job in jobs}
         parents = {parent for job in children for parent in job._new_parents}
+        transitions.share_families()
         self._states = {**transitions.lock_against_end(parents - new.keys()), **new}
         for job in children:
             for parent in job._new_parents:
@@ -43,14 +44,13 @@ class NewFamilies:
         unfinished = sum(state is not S.JOB_FINISHED for state in states)
         if unfinished and any(state in (S.FAILED, S.USER_KILLED) for state in states):
             self.doomed.append(job)
-        job.__dict__["pending_parents"] = unfinished
         return unfinished
 
     def link(self) -> None:
         """Insert the edges; jobs with a parent that will never finish then fail or go on by their policy."""
         copy_edges([(parent, job.job_id) for job in self._children for parent in job._new_parents])
         if self.doomed:
-            transitions.re_evaluate(job.job_id for job in self.doomed)
+            transitions.follow_parents(job.job_id for job in self.doomed)
 
 
 def _refuse_cycle(parents: dict[uuid.UUID, list[uuid.UUID]]) -> None:

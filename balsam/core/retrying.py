@@ -1,6 +1,7 @@
 """Repeat a database operation that failed through no fault of its own: deadlock, or a connection that broke.
 
-Only for operations that may be repeated after a commit whose reply was lost: each says so by being decorated.
+After a broken connection only what may be repeated after a commit whose reply was lost; each operation says
+by its decorator which it is.
 """
 
 import functools
@@ -20,14 +21,22 @@ _ATTEMPTS = 8
 
 def retrying(operation: Callable[P, R]) -> Callable[P, R]:
     """Decorate an operation to be repeated with a growing pause; inside a transaction it is not."""
+    return _repeated(operation, lambda error: is_conflict(error) or is_broken_connection(error))
 
+
+def retrying_conflicts(operation: Callable[P, R]) -> Callable[P, R]:
+    """Decorate an operation to be repeated after a deadlock only, since it must not be done twice."""
+    return _repeated(operation, is_conflict)
+
+
+def _repeated(operation: Callable[P, R], may_pass: Callable[[Exception], bool]) -> Callable[P, R]:
     @functools.wraps(operation)
     def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
         for attempt in range(1, _ATTEMPTS + 1):
             try:
                 return operation(*args, **kwargs)
             except (OperationalError, InterfaceError) as error:
-                if attempt == _ATTEMPTS or connection.in_atomic_block or not _may_pass(error):
+                if attempt == _ATTEMPTS or connection.in_atomic_block or not may_pass(error):
                     raise
                 time.sleep(random.uniform(0, 0.02 * 2**attempt))
         raise AssertionError("unreachable")
@@ -35,8 +44,9 @@ def retrying(operation: Callable[P, R]) -> Callable[P, R]:
     return wrapper
 
 
-def _may_pass(error: Exception) -> bool:
-    return _sqlstate(error) in (_DEADLOCK, _SERIALIZATION) or is_broken_connection(error)
+def is_conflict(error: Exception) -> bool:
+    """Say whether an error means that another transaction was in the way."""
+    return _sqlstate(error) in (_DEADLOCK, _SERIALIZATION)
 
 
 def is_broken_connection(error: Exception) -> bool:

@@ -4,9 +4,11 @@ Every function locks the jobs it moves, checks that each may be moved, and write
 statement. A job's first state is written with its row, and its history entry by the trigger of that insert.
 """
 
+from balsam.core.transitions.family_lock import lock_families, share_families
 from balsam.core.transitions.parents import (
     add_waits,
     delete,
+    follow_parents,
     lock_against_end,
     lock_parents,
     re_evaluate,
@@ -21,7 +23,9 @@ __all__ = [
     "annotate",
     "compare_and_set",
     "delete",
+    "follow_parents",
     "lock_against_end",
+    "lock_families",
     "lock_parents",
     "re_evaluate",
     "recover",
@@ -30,5 +34,6 @@ __all__ = [
     "report_steps",
     "require_preprocess",
     "set_state",
+    "share_families",
     "user_state",
 ]

@@ -13,6 +13,7 @@ from django.db import transaction
 from balsam.core import notices, sql
 from balsam.core.retrying import retrying
 from balsam.core.transitions.batch import Batch, Row
+from balsam.core.transitions.family_lock import lock_families
 from balsam.states import JobState as S
 
 #: What a job is in before it is started, or after it was reset to run from the beginning.
@@ -82,16 +83,22 @@ def re_evaluate(child_ids: Iterable[uuid.UUID]) -> None:
 
     A job that has not started yet goes back to AWAITING_PARENTS; one that has is left alone.
     """
-    wanted = [_as_uuid(child) for child in child_ids]
     with transaction.atomic():
-        lock_parents(wanted)
-        batch = Batch.lock(wanted)
-        counts = count_parents(wanted)
-        for row in batch.rows.values():
-            if row.state in _WAITING or _is_unstarted(row):
-                batch.add_parents(row, *counts.get(row.job_id, (0, 0)))
-                _follow_parents(batch, row)
-        resolve(batch.write())
+        lock_families()
+        follow_parents(child_ids)
+
+
+def follow_parents(child_ids: Iterable[uuid.UUID]) -> None:
+    """Do what `re_evaluate` does, in a transaction that has its turn, or for jobs that only it knows."""
+    wanted = [_as_uuid(child) for child in child_ids]
+    lock_parents(wanted)
+    batch = Batch.lock(wanted)
+    counts = count_parents(wanted)
+    for row in batch.rows.values():
+        if row.state in _WAITING or _is_unstarted(row):
+            batch.add_parents(row, *counts.get(row.job_id, (0, 0)))
+            _follow(batch, row)
+    resolve(batch.write())
 
 
 def add_waits(parents: Mapping[uuid.UUID, Sequence[S]]) -> None:
@@ -107,13 +114,13 @@ def add_waits(parents: Mapping[uuid.UUID, Sequence[S]]) -> None:
             unfinished = sum(state is not S.JOB_FINISHED for state in states)
             failed = sum(state in _NEVER_FINISH for state in states)
             batch.add_parents(row, row.facts.pending_parents + unfinished, failed)
-            _follow_parents(batch, row)
+            _follow(batch, row)
     resolve(batch.write())
     if others:
-        re_evaluate(others)
+        follow_parents(others)
 
 
-def _follow_parents(batch: Batch, row: Row) -> None:
+def _follow(batch: Batch, row: Row) -> None:
     """Plan where a job goes whose parents have been counted."""
     if _is_unstarted(row) and row.facts.wait_for_parents and row.facts.pending_parents > 0:
         batch.enter(row, S.AWAITING_PARENTS)
@@ -128,9 +135,10 @@ def _is_unstarted(row: Row) -> bool:
 def replan(job_ids: Iterable[uuid.UUID], columns: Collection[str]) -> None:
     """Let jobs that have not started do what changed columns ask of them, such as a new hook."""
     wanted = list(job_ids)
-    if not {"wait_for_parents", "on_parent_failure"}.isdisjoint(columns):
-        re_evaluate(wanted)
     with transaction.atomic():
+        lock_families()
+        if not {"wait_for_parents", "on_parent_failure"}.isdisjoint(columns):
+            follow_parents(wanted)
         batch = Batch.lock(wanted)
         for row in batch.rows.values():
             if _is_unstarted(row):
@@ -180,6 +188,7 @@ def delete(ids: Sequence[uuid.UUID]) -> int:
     a launcher that runs one is told.
     """
     with transaction.atomic():
+        lock_families()
         batch = Batch.lock(ids)
         unfinished = [row.job_id for row in batch.rows.values() if row.state is not S.JOB_FINISHED]
         parent_of = {child: parent for child, _, parent in _waiting_children(unfinished)}

@@ -11,7 +11,8 @@ from django.db import transaction
 from balsam.core import sql
 from balsam.core.retrying import retrying
 from balsam.core.transitions.batch import Batch, Row
-from balsam.core.transitions.parents import count_parents, lock_parents, re_evaluate, resolve
+from balsam.core.transitions.family_lock import lock_families
+from balsam.core.transitions.parents import count_parents, follow_parents, lock_parents, resolve
 from balsam.exceptions import InvalidStateError, NotFoundError
 from balsam.states import END_STATES, HOOK_STATES, PROCESSABLE_STATES, STATES
 from balsam.states import JobState as S
@@ -36,6 +37,7 @@ def set_state(
     target = user_state(state)
     wanted = [uuid.UUID(str(job_id)) for job_id in ids]
     with transaction.atomic():
+        lock_families()
         if target in _STARTS_OVER:
             lock_parents(wanted)
         batch = Batch.lock(wanted)
@@ -46,9 +48,8 @@ def set_state(
         _move(batch, moved, target, message)
         resolve(batch.write())
         if reopened:
-            re_evaluate(
-                child_id for (child_id,) in sql.fetch("unstarted_children", ids=list(map(str, reopened)))
-            )
+            children = sql.fetch("unstarted_children", ids=list(map(str, reopened)))
+            follow_parents(child_id for (child_id,) in children)
     return [row.job_id for row in moved]
 
 
@@ -96,6 +97,7 @@ def _is_moved_by_its_hook(row: Row) -> bool:
 def compare_and_set(job: "BalsamJob", expected: S, new: str) -> None:
     """Move a job from the state it was read in; raises InvalidStateError when it has moved on since."""
     with transaction.atomic():
+        lock_families()
         row = Batch.lock([job.job_id]).rows.get(job.job_id)
         if row is not None and row.state not in (expected, new):
             raise InvalidStateError(
