@@ -53,7 +53,7 @@ class DatabaseListener:
 
 
 def set_patience(is_patient: bool) -> None:
-    """Wait long for a database that is down, and start it again where it is this host's and ours; or do not."""
+    """Wait long for a database that is down, and start it again where it is this host's; or do not."""
     policy.down_sec = 600.0 if is_patient else 0.0
     policy.busy_sec = 300.0 if is_patient else 0.0
     policy.revive = is_patient

@@ -7,6 +7,7 @@ may do that) as `ConnectPolicy.down_sec` says.
 
 import os
 import random
+import select
 import time
 from dataclasses import dataclass
 from typing import Any
@@ -20,6 +21,9 @@ from balsam.postgres import Cluster, connection_params
 
 #: A connection that was used within this is taken to be alive.
 _IDLE_SEC = 1.0
+#: A job's connection that has been idle for so long makes room for another's.
+_IDLE_LIMIT_SEC = 10
+_FIRST_WITH_IDLE_LIMIT = 140000
 _BUSY_WORDS = ("too many clients", "remaining connection slots", "too many connections")
 _RESTARTING_WORDS = ("starting up", "shutting down", "in recovery", "not yet accepting connections")
 
@@ -41,18 +45,51 @@ class DatabaseWrapper(base.DatabaseWrapper):
     """Connections to the active Balsam database."""
 
     _last_used_at = 0.0
+    _owner_pid = 0
 
     def ensure_connection(self) -> None:
-        """Connect; a connection that has been idle is looked at first, since the server may have restarted.
-
-        Not inside a transaction, which could not be taken up again anyway.
-        """
+        """Connect; one that was idle is looked at first, since the server may have restarted or ended it."""
         now = time.monotonic()
         is_idle = now - self._last_used_at > _IDLE_SEC
         self._last_used_at = now
-        if self.connection is not None and is_idle and not self.in_atomic_block and not self.is_usable():
+        if self.connection is not None and self._owner_pid != os.getpid():
+            self.connection = None  # it is the parent's, who goes on using it
+        elif self.connection is not None and is_idle and self._is_dead():
             self.close()
         super().ensure_connection()
+
+    def _is_dead(self) -> bool:
+        """Say whether the connection has ended; not asked in a transaction, which only it can end."""
+        is_replaceable = self.autocommit and not self.in_atomic_block
+        return is_replaceable and self._has_news() and not self.is_usable()
+
+    def _has_news(self) -> bool:
+        """Say whether the server has sent something unasked, which may be that it ends the connection."""
+        try:
+            return bool(select.select([self.connection], [], [], 0)[0])
+        except (OSError, ValueError, psycopg2.Error):
+            return True
+
+    def init_connection_state(self) -> None:
+        """Set up a new connection; that of a job is ended by the server when it is idle.
+
+        Jobs compute for hours between two queries, and may be more than the server has connections.
+        """
+        super().init_connection_state()
+        if "BALSAM_JOB_ID" in os.environ:
+            self._end_when_idle(_IDLE_LIMIT_SEC)
+
+    def chunked_cursor(self) -> Any:
+        """Open a cursor on the server, which lasts as long as its reader takes between two portions."""
+        self.ensure_connection()
+        if "BALSAM_JOB_ID" in os.environ:
+            self._end_when_idle(0)
+        return super().chunked_cursor()
+
+    def _end_when_idle(self, limit_sec: int) -> None:
+        if self.connection is not None and self.connection.info.server_version >= _FIRST_WITH_IDLE_LIMIT:
+            with self.connection.cursor() as cursor:
+                cursor.execute("SET idle_session_timeout = %s", [limit_sec * 1000])
 
     def get_connection_params(self) -> dict[str, Any]:
         """Read host, port, role and password from the active directory's server-info."""
@@ -81,6 +118,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
             try:
                 fresh = super().get_new_connection(conn_params)
                 self._last_used_at = time.monotonic()  # it is not idle, however long this took
+                self._owner_pid = os.getpid()
                 return fresh
             except psycopg2.OperationalError as error:
                 patience_sec = _patience_sec(str(error))

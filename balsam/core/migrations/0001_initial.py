@@ -1,13 +1,15 @@
 """The first schema: sites, applications, jobs, dependencies, events, sessions, batch jobs."""
 
+import uuid
+
+import django.db.models.deletion
+import django.db.models.functions.datetime
+from django.db import migrations, models
+
 import balsam.core.models.fields
 import balsam.core.models.job_behaviour
 import balsam.core.models.query
 import balsam.states
-import django.db.models.deletion
-import django.db.models.functions.datetime
-import uuid
-from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
