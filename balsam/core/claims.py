@@ -148,6 +148,7 @@ def outlook(request: OutlookRequest) -> Outlook:
     """Count what is left to do, as far as it matters to one launcher. Reads only open jobs."""
     row = sql.fetch(
         "outlook",
+        session_id=request.session_id,
         workflow=request.workflow,
         max_nodes=request.max_nodes,
         max_wall_time_min=request.max_wall_time_min,

@@ -14,6 +14,7 @@ __all__ = ["Feeder"]
 #: A worker that starts nothing of what it has for so long gives it back to others.
 _HOARD_SEC = 5.0
 _MAX_CLAIM = 1000
+_SLACK_SEC = 5.0
 
 
 class Feeder:
@@ -37,9 +38,17 @@ class Feeder:
             return None
         return self._options.time_limit_min * 60 - (time.monotonic() - self._started_at)
 
-    def _longest_job_min(self) -> float | None:
+    def time_for_jobs_sec(self) -> float | None:
+        """How long a job that starts now may be expected to run; None for no bound.
+
+        With a little slack, so that a launcher with a limit of one minute starts jobs of one minute.
+        """
         left_sec = self.time_left_sec()
-        return None if left_sec is None or self._options.start_unfit else left_sec / 60
+        return None if left_sec is None or self._options.start_unfit else left_sec + _SLACK_SEC
+
+    def _longest_job_min(self) -> float | None:
+        left_sec = self.time_for_jobs_sec()
+        return None if left_sec is None else left_sec / 60
 
     async def feed(self, crew: Crew) -> None:
         """Claim for each worker what it wants, and take back what it cannot start for now."""
@@ -90,6 +99,7 @@ class Feeder:
     async def outlook(self) -> Outlook:
         """Ask what is left that this launcher could do."""
         request = OutlookRequest(
+            session_id=self.session_id,
             workflow=self._options.workflow,
             max_nodes=self._num_nodes,
             max_wall_time_min=self._longest_job_min(),

@@ -123,6 +123,7 @@ class Head:
     async def _work_with_chores(self) -> None:
         """Work, with the clock, the lease and the neighbours looked after; the first failure ends all."""
         grace_sec = self.options.grace_sec
+        self._crew.tell_time_left(self._feeder.time_for_jobs_sec())
         try:
             async with asyncio.TaskGroup() as tasks:
                 beside = [
@@ -291,4 +292,21 @@ class Head:
             self._feeder.may_be_work = True
             self._news.set()
             return False
+        if outlook.mine:  # a step that has just been claimed, or a claim whose reply never came
+            await self._free_unknown()
+            return False
         return self._leaving.should_leave(outlook)
+
+    async def _free_unknown(self) -> None:
+        """Free what the session holds in the core and nothing here knows of."""
+        known = self._ledger.known_ids()
+
+        def reconcile() -> int:
+            with self._processor.holding() as in_steps:
+                return self._client.reconcile(self._session_id, [*known, *in_steps])
+
+        if freed := await self._core.run(reconcile):
+            logger.warning(
+                "%d jobs were claimed without this launcher's knowledge; they are free again", freed
+            )
+            self._on_freed()

@@ -24,7 +24,7 @@ class SessionRequest:
     host: str
     boot_id: str
     pid: int
-    #: Start time of the process in seconds since the epoch, as the operating system tells it.
+    #: Start time of the process in seconds, as the operating system tells it: to be compared, not read.
     start_time: float
     label: str = ""
 
@@ -76,6 +76,7 @@ class ClaimRequest:
 class OutlookRequest:
     """Ask what is left, for a launcher with these bounds (see `ClaimRequest`)."""
 
+    session_id: int | None = None
     workflow: str = ""
     max_nodes: int = 1
     max_wall_time_min: float | None = None
@@ -122,6 +123,8 @@ class Outlook:
     unfit: int
     #: Waiting for parents.
     waiting: int
+    #: Held by the session that asks.
+    mine: int = 0
 
     @property
     def is_empty(self) -> bool:
