@@ -20,7 +20,6 @@ from balsam.launcher.head_channel import WorkerLink, WorkerListener
 from balsam.launcher.options import LauncherOptions
 from balsam.launcher.pacing import Pacing
 from balsam.launcher.worker_setup import WorkerSetup
-from balsam.platform.mpirun import detect
 from balsam.platform.nodes import Node
 from balsam.schemas.jobs import JobSpec
 from balsam.schemas.sessions import SessionInfo
@@ -89,9 +88,9 @@ class Crew:
         self._groups = [[node] for node in nodes] if options.is_serial else [nodes]
         self._on_message = on_message
         self._identity = ChannelIdentity(new_secret(), session.database, session.session_id)
-        self._mpirun = detect() if options.mode == "mpi" else ""
         self._readers: set[asyncio.Task[None]] = set()
         self._replaced = 0
+        self._time_is_over_at: float | None = None
 
     async def __aenter__(self) -> "Crew":
         self._listener = await WorkerListener(self._identity).__aenter__()
@@ -134,6 +133,7 @@ class Crew:
             ) from None
         member = CrewMember(worker_id, nodes, process, link)
         self.members.append(member)
+        self._tell_time(member)
         task = asyncio.create_task(self._listen(member))
         self._readers.add(task)
         task.add_done_callback(self._readers.discard)
@@ -167,7 +167,7 @@ class Crew:
             worker_id=worker_id,
             mode=self._options.mode,
             nodes=tuple(nodes),
-            mpirun=self._mpirun,
+            mpirun=self._options.mpirun,
         )
 
     async def _listen(self, member: CrewMember) -> None:
@@ -211,9 +211,15 @@ class Crew:
         for member in self.members:
             member.pacing.is_blocked = False
 
-    def tell_time_left(self, seconds: float) -> None:
-        """Tell the workers how long they have."""
+    def tell_time_left(self, seconds: float | None) -> None:
+        """Tell the workers how long jobs that start now may run; None: as long as they like."""
+        self._time_is_over_at = None if seconds is None else time.monotonic() + seconds
         for member in self.members:
+            self._tell_time(member)
+
+    def _tell_time(self, member: CrewMember) -> None:
+        if self._time_is_over_at is not None:
+            seconds = self._time_is_over_at - time.monotonic()
             member.link.send({"type": "time_left", "sec": seconds})
 
     def stop(self, grace_sec: float) -> None:

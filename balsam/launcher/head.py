@@ -103,12 +103,16 @@ class Head:
 
     def _start_processor(self) -> Processor:
         loop = asyncio.get_running_loop()
+
+        def on_reported(reply: ReportReply) -> None:
+            loop.call_soon_threadsafe(self._on_steps_reported, reply)
+
         processor = Processor(
             self._client,
             self._session_id,
             concurrency=self.options.num_transition_threads,
             workflow=self.options.workflow,
-            on_reported=lambda reply: loop.call_soon_threadsafe(self._on_steps_reported, reply),
+            on_reported=on_reported,
         )
         processor.start()
         return processor

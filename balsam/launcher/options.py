@@ -25,6 +25,8 @@ class LauncherOptions:
     start_unfit: bool = False
     #: Seconds between asking jobs to end and killing them.
     grace_sec: float = 8.0
+    #: The MPI launcher in text form; '' where none is installed, or none is needed.
+    mpirun: str = ""
     #: How long to stay, with nothing to run, for work that somebody else may make ready.
     idle_sec: float = 60.0
 

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from balsam.launcher.head import Head
 from balsam.launcher.options import LauncherOptions
 from balsam.launcher.tally import Tally
 from balsam.lib.logs import log_to_database_dir
+from balsam.platform.mpirun import detect
 from balsam.platform.nodes import detect_nodes
 
 __all__ = ["run_launcher"]
@@ -32,7 +34,14 @@ def run_launcher(options: LauncherOptions, show: Show | None = None) -> tuple[Ta
         limit=options.limit_nodes or 0,
         offset=options.offset_nodes,
     )
-    log_path = Path(log_to_database_dir("launcher"))
+    if options.mode == "mpi":
+        options = replace(options, mpirun=detect(settings.MPI_RUN_TEMPLATE))
+    log_path = log_to_database_dir(
+        "launcher",
+        level=settings.LOG_HANDLER_LEVEL,
+        size_limit_bytes=settings.LOG_FILE_SIZE_LIMIT,
+        backup_count=settings.LOG_BACKUP_COUNT,
+    )
     logger.info("Launcher %s on %d nodes: %s", options, len(nodes), ", ".join(node.name for node in nodes))
 
     async def run() -> Tally:
