@@ -430,11 +430,10 @@ def test_add_app_checks_the_executable_on_request():
         dag.add_app(" ", "/bin/true")
 
 
-def test_databases_are_named(
-    db: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-):
+def test_databases_are_named(db: Path, capsys: pytest.CaptureFixture[str]):
     assert dag.get_active_database() == str(db.resolve())
     assert str(db.resolve()) in dag.get_database_paths(verbose=False)
-    monkeypatch.delenv("BALSAM_DB_PATH")
-    assert dag.get_active_database() == ""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("BALSAM_DB_PATH")
+        assert dag.get_active_database() == ""
     assert capsys.readouterr().out == f"{db.resolve()}\nNo database is active.\n"
