@@ -6,10 +6,15 @@ No shell ever reads the command: what stands in an argument stays one argument.
 import os.path
 import re
 import shlex
+from typing import TYPE_CHECKING
 
 from balsam.exceptions import JobStartError
 from balsam.launcher.placement import Placement
+from balsam.launcher.process_start import ProcessStart
 from balsam.schemas.jobs import JobSpec
+
+if TYPE_CHECKING:
+    from balsam.launcher.mpi_commands import MpiCommands
 
 __all__ = ["JobCommands", "split_command", "with_envscript"]
 
@@ -34,21 +39,48 @@ exec "${balsam_command[@]}"
 
 
 class JobCommands:
-    """Commands of the jobs of one worker; ``mpirun`` names the MPI launcher, '' where there is none."""
+    """What one worker starts for its jobs.
 
-    def __init__(self, mode: str, mpirun: str = "") -> None:
-        self._mode = mode
-        self._mpirun = mpirun
+    Jobs are started by the MPI launcher where there is one: ``mpi``. In serial mode, and where no MPI is
+    installed, it is None, and jobs of one rank are started as they are.
+    """
 
-    def build(self, spec: JobSpec, placement: Placement) -> tuple[list[str], dict[str, str]]:
-        """Return the words to execute and what they need in the environment.
+    def __init__(self, mode: str, mpi: "MpiCommands | None" = None) -> None:
+        self._is_serial = mode == "serial"
+        self._mpi = mpi
 
-        Raises JobStartError when the job has no command that can be run here.
+    def start_of(self, spec: JobSpec, placement: Placement) -> ProcessStart:
+        """Return the process that runs a job where it was placed.
+
+        Raises JobStartError when the job has no command, or none that can be run here.
         """
         if spec.problem:
             raise JobStartError(spec.problem)
+        environ = {**spec.environ, **placement.environ()}
         argv = split_command(spec.command)
-        return with_envscript(argv, spec.envscript), placement.environ()
+        if self._mpi is not None:
+            argv = self._mpi.build(argv, spec, placement, environ)
+            environ |= self._mpi.environ
+        elif spec.num_ranks > 1:
+            raise JobStartError(self._why_not_parallel(spec))
+        is_bound = spec.cpu_affinity != "none" and len(placement.nodes) == 1
+        return ProcessStart(
+            argv=with_envscript(argv, spec.envscript),
+            workdir=spec.workdir,
+            output=spec.output_name,
+            environ=environ,
+            cpu_ids=placement.cpu_ids[0] if is_bound else (),
+            attempt=spec.attempt,
+        )
+
+    def _why_not_parallel(self, spec: JobSpec) -> str:
+        what = f"Cannot start {spec.name!r} with its {spec.num_ranks} ranks: "
+        if self._is_serial:
+            return what + "serial mode runs jobs of one rank. Use `balsam launcher --job-mode mpi`."
+        return (
+            what + "no MPI launcher was found on PATH. `pip install mpich`, or load the machine's MPI module "
+            "before `balsam launcher`; then reset the job."
+        )
 
 
 def split_command(text: str) -> list[str]:

@@ -13,6 +13,7 @@ import socket
 import sys
 import time
 from types import FrameType
+from typing import TYPE_CHECKING
 
 from balsam.exceptions import ChannelError
 from balsam.launcher.channel import Message
@@ -26,6 +27,9 @@ from balsam.launcher.worker_setup import WorkerSetup
 from balsam.lib.descendants import adopt_orphans
 from balsam.schemas.jobs import JobSpec
 from balsam.schemas.sessions import session_mark
+
+if TYPE_CHECKING:
+    from balsam.launcher.mpi_commands import MpiCommands
 
 __all__ = ["Worker", "main"]
 
@@ -47,7 +51,7 @@ class Worker:
             Allocation(
                 setup.nodes, gpu_per_job_default=setup.mode == "serial", allow_unfit=setup.start_unfit
             ),
-            JobCommands(setup.mode, setup.mpirun),
+            JobCommands(setup.mode, mpi_commands(setup)),
             Runner(job_environ(setup)),
             self._outbox,
         )
@@ -178,6 +182,16 @@ def main() -> int:
         raise
     worker.leave()
     return 0 if was_served else 1
+
+
+def mpi_commands(setup: WorkerSetup) -> "MpiCommands | None":
+    """Return what puts the MPI launcher before commands, if there is one and the mode wants it."""
+    if setup.mode == "serial" or not setup.mpirun:
+        return None
+    # serial workers start by the thousand: they do without the modules that this needs
+    from balsam.launcher.mpi_commands import MpiCommands
+
+    return MpiCommands(setup.mpirun, this_host=socket.gethostname(), is_root=os.getuid() == 0)
 
 
 def job_environ(setup: WorkerSetup) -> dict[str, str]:

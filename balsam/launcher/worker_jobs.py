@@ -16,7 +16,6 @@ from balsam.launcher.commands import JobCommands
 from balsam.launcher.job_output import output_tail
 from balsam.launcher.pending import PendingQueue
 from balsam.launcher.placement import Allocation, Placement
-from balsam.launcher.process_start import ProcessStart
 from balsam.launcher.runner import Ended, Runner
 from balsam.launcher.worker_events import Outbox
 from balsam.schemas.jobs import JobSpec
@@ -157,7 +156,7 @@ class WorkerJobs:
     def _start(self, placed: _Placed) -> None:
         spec = placed.spec
         try:
-            self._runner.start(spec.job_id, self._process(placed))
+            self._runner.start(spec.job_id, self._commands.start_of(spec, placed.placement))
         except JobStartError as error:
             self._fail(placed, str(error))
         except OSError as error:
@@ -165,18 +164,6 @@ class WorkerJobs:
         else:
             self._running[spec.job_id] = placed
             self._outbox.start(spec.job_id, spec.attempt, self._clock(), where(placed.placement))
-
-    def _process(self, placed: _Placed) -> ProcessStart:
-        spec, placement = placed.spec, placed.placement
-        argv, environ = self._commands.build(spec, placement)
-        return ProcessStart(
-            argv=argv,
-            workdir=spec.workdir,
-            output=spec.output_name,
-            environ={**spec.environ, **environ},
-            cpu_ids=() if spec.cpu_affinity == "none" else placement.cpu_ids[0],
-            attempt=spec.attempt,
-        )
 
     def _postpone(self, placed: _Placed, error: OSError) -> None:
         """Try again later: the machine is short of something, and other jobs have it."""

@@ -1,13 +1,17 @@
 import shlex
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from balsam.exceptions import JobStartError
-from balsam.launcher.commands import split_command, with_envscript
+from balsam.launcher.commands import JobCommands, split_command, with_envscript
+from balsam.launcher.mpi_commands import MpiCommands
+from balsam.launcher.placement import Placement
+from balsam.schemas.jobs import JobSpec
 
 
 @given(st.lists(st.text().filter(lambda word: not word.startswith("~")), min_size=1))
@@ -97,3 +101,68 @@ class TestEnvscript:
     def test_a_command_that_cannot_be_run_keeps_the_shells_exit_code(self, path: Path) -> None:
         done = self.run(path, ":", ["/no/such/program"])
         assert done.returncode == 127 and "the command was not run" not in done.stderr
+
+
+HERE = Placement(("here",), ((3, 4),), ((),), 1.0, 1)
+WITH_GPU = Placement(("here",), ((3,),), (("1",),), 1.0, 1)
+TWO_NODES = Placement(("n1", "n2"), ((0, 1), (0, 1)), ((), ()), 1.0, 1)
+MPICH = MpiCommands("mpich=/opt/mpiexec", this_host="here", is_root=True)
+
+
+def job(**more: Any) -> JobSpec:
+    more = {"command": "app -x 'a b'", "environ": {"A": "1"}, **more}
+    return JobSpec(**{"job_id": "1", "name": "my job", "attempt": 2, "workdir": "/w", **more})
+
+
+def test_a_serial_job_is_started_as_it_is() -> None:
+    start = JobCommands("serial").start_of(job(), WITH_GPU)
+    assert start.argv == ["app", "-x", "a b"]
+    assert (start.workdir, start.output, start.attempt) == ("/w", "my job.out", 2)
+    assert start.environ == {"A": "1", "CUDA_DEVICE_ORDER": "PCI_BUS_ID", "CUDA_VISIBLE_DEVICES": "1"}
+    assert start.cpu_ids == ()
+
+
+def test_a_job_is_bound_to_its_cpus_if_it_asks_for_that_and_has_one_node() -> None:
+    assert JobCommands("serial").start_of(job(cpu_affinity="depth"), HERE).cpu_ids == (3, 4)
+    bound = JobCommands("mpi", MPICH).start_of(job(cpu_affinity="depth", num_nodes=2), TWO_NODES)
+    assert bound.cpu_ids == ()
+
+
+def test_with_an_mpi_even_a_single_rank_is_started_by_it() -> None:
+    start = JobCommands("mpi", MPICH).start_of(job(), HERE)
+    assert start.argv == ["/opt/mpiexec", "-n", "1", "-ppn", "1", "app", "-x", "a b"]
+
+
+def test_ranks_are_started_on_the_nodes_of_the_placement() -> None:
+    start = JobCommands("mpi", MPICH).start_of(job(num_nodes=2, ranks_per_node=3, mpi_flags="-v"), TWO_NODES)
+    assert start.argv[:9] == ["/opt/mpiexec", "-n", "6", "-ppn", "3", "-hosts", "n1,n2", "-v", "app"]
+
+
+def test_the_envscript_is_sourced_before_the_mpi_launcher() -> None:
+    start = JobCommands("mpi", MPICH).start_of(job(envscript="~/env.sh", ranks_per_node=2), HERE)
+    assert start.argv[0] == "bash" and start.argv[4].endswith("/env.sh") and "~" not in start.argv[4]
+    assert start.argv[5:8] == ["/opt/mpiexec", "-n", "2"]
+
+
+def test_what_the_mpi_launcher_needs_is_in_the_environment() -> None:
+    openmpi = MpiCommands("openmpi=mpirun", this_host="here", is_root=True)
+    start = JobCommands("mpi", openmpi).start_of(job(num_nodes=2), TWO_NODES)
+    assert start.environ["OMPI_ALLOW_RUN_AS_ROOT"] == "1"
+    assert start.argv[start.argv.index("-x") :][:2] == ["-x", "A"]
+
+
+def test_without_an_mpi_a_single_rank_runs_and_several_are_refused() -> None:
+    commands = JobCommands("mpi")
+    assert commands.start_of(job(), HERE).argv == ["app", "-x", "a b"]
+    with pytest.raises(JobStartError, match="`pip install mpich`"):
+        commands.start_of(job(ranks_per_node=2), HERE)
+
+
+def test_serial_mode_refuses_several_ranks() -> None:
+    with pytest.raises(JobStartError, match="--job-mode mpi"):
+        JobCommands("serial").start_of(job(num_nodes=2), TWO_NODES)
+
+
+def test_a_problem_found_at_the_claim_is_the_reason() -> None:
+    with pytest.raises(JobStartError, match="No application"):
+        JobCommands("serial").start_of(job(problem="No application 'x'."), HERE)
