@@ -3,6 +3,7 @@
 import os
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -47,6 +48,12 @@ def script(directory: Path, name: str, text: str) -> Path:
     path.write_text(text)
     path.chmod(0o755)
     return path
+
+
+def dag_script(directory: Path, name: str, text: str) -> Path:
+    """Write an executable Python script, as users do for hooks; ``job`` is its job and ``dag`` the module."""
+    head = f"#!{sys.executable}\nfrom balsam.launcher import dag\njob = dag.current_job\n"
+    return script(directory, name, head + text)
 
 
 def lines(path: Path) -> list[str]:
