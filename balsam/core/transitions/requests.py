@@ -32,7 +32,8 @@ def set_state(
     """Move jobs to a state because a user says so; return those that were moved.
 
     Jobs that may not be moved (killed ones; ended ones to another end state) are skipped, or with ``strict``
-    raise InvalidStateError; a missing one then raises NotFoundError. Being there already is no move.
+    raise InvalidStateError; a missing one then raises NotFoundError. Being there already is no move, but the
+    message is kept.
     """
     target = user_state(state)
     wanted = [uuid.UUID(str(job_id)) for job_id in ids]
@@ -44,6 +45,7 @@ def set_state(
         if strict and len(batch.rows) < len(set(wanted)):
             raise NotFoundError("The job is no longer in the database; somebody has deleted it.")
         moved = [row for row in batch.rows.values() if _may_set(row, target, strict)]
+        _keep_message(batch, target, message)
         reopened = [row.job_id for row in moved if row.stored in END_STATES and target not in END_STATES]
         _move(batch, moved, target, message)
         resolve(batch.write())
@@ -72,6 +74,13 @@ def _may_set(row: Row, target: S, strict: bool) -> bool:
             + ("Clone it to run it again." if row.state is S.USER_KILLED else "Set CREATED to start it over.")
         )
     return not is_refused
+
+
+def _keep_message(batch: Batch, target: S, message: str) -> None:
+    """Note what is said of jobs that are in the state already; of killed ones enough has been said."""
+    for row in batch.rows.values():
+        if message and row.state is target is not S.USER_KILLED:
+            batch.note(row, message)
 
 
 def _move(batch: Batch, rows: list[Row], target: S, message: str) -> None:

@@ -299,11 +299,25 @@ def test_moving_a_deleted_job_says_that_it_is_gone():
         job.update_state("FAILED")
 
 
-def test_setting_the_state_it_is_in_is_no_move():
+def test_setting_the_state_it_is_in_is_no_move_but_its_message_is_kept():
     job = add_job()
     before = job.state_history
 
-    job.update_state("PREPROCESSED", "again")
+    job.update_state("PREPROCESSED")
+    assert job.state_history == before
+
+    job.update_state("PREPROCESSED", "looked at by hand")
+    assert BalsamJob.batch_update_state([job], "PREPROCESSED", "and by a script") == []
+    assert job.state_history.startswith(before)
+    assert messages(job).splitlines()[-2:] == ["looked at by hand", "and by a script"]
+
+
+def test_killing_the_killed_says_nothing():
+    job = add_job()
+    job.update_state("USER_KILLED", "enough")
+    before = job.state_history
+
+    BalsamJob.batch_update_state([job], "USER_KILLED", "once more")
 
     assert job.state_history == before
 
