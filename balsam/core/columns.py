@@ -7,6 +7,7 @@ named, before anything is sent.
 import json
 import math
 import re
+import reprlib
 import uuid
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
@@ -54,9 +55,15 @@ def clean(field: "Field", value: Any, owner: str) -> Any:
             _writer(field)(field, [cleaned])
     except (ValueError, TypeError, OverflowError, ValidationError) as error:
         reason = error.messages[0] if isinstance(error, ValidationError) else str(error)
-        shown = repr(value) if len(repr(value)) <= 60 else repr(value)[:57] + "..."
-        raise UsageError(f"{field.name} of {owner} cannot be {shown}: {reason}.") from error
+        raise UsageError(f"{field.name} of {owner} cannot be {_shown(value)}: {reason}.") from error
     return cleaned
+
+
+def _shown(value: Any) -> str:
+    try:
+        return reprlib.repr(value)
+    except ValueError:  # Python refuses to write an integer of many thousand digits
+        return f"such {type(value).__name__}"
 
 
 def clean_job(job: "BalsamJob", names: Iterable[str]) -> None:
@@ -179,6 +186,17 @@ _WRITERS: tuple[tuple[type["Field"] | tuple[type["Field"], ...], Callable[..., l
     (models.UUIDField, _id_column),
     ((models.TextField, models.CharField), _text_column),
 )
+
+
+def is_storable_text(value: object) -> bool:
+    """Say whether a value is a text that PostgreSQL can hold."""
+    if not isinstance(value, str) or "\0" in value:
+        return False
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _writer(field: "Field") -> Callable[["Field", Sequence[Any]], list[str]]:

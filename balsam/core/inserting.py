@@ -71,9 +71,7 @@ def _freshen(job: "BalsamJob") -> None:
 
 
 def _apps(jobs: Iterable["BalsamJob"]) -> dict[str, ApplicationDefinition]:
-    names = {
-        job.application for job in jobs if isinstance(job.application, str) and "\0" not in job.application
-    }
+    names = filter(columns.is_storable_text, {job.application for job in jobs if job.application})
     return {app.name: app for app in ApplicationDefinition.objects.filter(name__in=names)}
 
 

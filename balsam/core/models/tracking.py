@@ -45,11 +45,11 @@ def _columns_of(model: type[models.Model]) -> _Columns:
 
 
 def _text(value: Any) -> str:
-    """Return what to compare a JSON value by; a value that is no JSON equals nothing in the database."""
+    """Return what to compare a JSON value by; one that is no JSON equals nothing in the database."""
     try:
         return json.dumps(value) if value else repr(value)
     except (TypeError, ValueError, RecursionError):
-        return repr(value)
+        return ""
 
 
 class TrackedModel(models.Model):
