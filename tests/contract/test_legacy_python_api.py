@@ -170,8 +170,8 @@ def parameters(function: Callable[..., object]) -> str:
         (
             dag.add_job,
             "name, workflow, application, description='', args='', mpi_flags='', num_nodes=1, "
-            "ranks_per_node=1, cpu_affinity='depth', threads_per_rank=1, threads_per_core=1, environ_vars=None, data=None, "
-            "save=True, kwargs",
+            "ranks_per_node=1, cpu_affinity='depth', threads_per_rank=1, threads_per_core=1, "
+            "environ_vars=None, data=None, save=True, kwargs",
         ),
         (dag.add_dependency, "parent, child"),
         (dag.kill, "job, recursive=True"),
