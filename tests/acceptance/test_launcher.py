@@ -84,7 +84,8 @@ def test_inherited_environment_and_job_variables_reach_the_job(
     app("env", "/usr/bin/env")
     [job] = jobs("env", 1, environ_vars="A=1:B=x y", threads_per_rank=2)
     run_launcher().check()
-    found = dict(line.split("=", 1) for line in job.read_file_in_workdir("j0.out").splitlines() if "=" in line)
+    output = job.read_file_in_workdir("j0.out")
+    found = dict(line.split("=", 1) for line in output.splitlines() if "=" in line)
     assert found["FROM_SHELL"] == "kept" and found["A"] == "1" and found["B"] == "x y"
     assert found["BALSAM_JOB_ID"] == str(job.job_id) and found["OMP_NUM_THREADS"] == "2"
     assert found["BALSAM_JOB_MODE"] == "serial" and found["BALSAM_LAUNCHER_NODES"] == "1"
@@ -93,7 +94,8 @@ def test_inherited_environment_and_job_variables_reach_the_job(
 
 def test_sigterm_ends_jobs_as_timeouts_and_the_next_launcher_restarts_them(tmp_path: Path) -> None:
     started = tmp_path / "started"
-    app("slow", script(tmp_path, "slow", f"#!/bin/sh\necho x >> {started}\n[ -e {tmp_path}/go ] || sleep 600\n"))
+    text = f"#!/bin/sh\necho x >> {started}\n[ -e {tmp_path}/go ] || sleep 600\n"
+    app("slow", script(tmp_path, "slow", text))
     [job] = jobs("slow", 1)
     with launcher() as running:
         wait_until(lambda: lines(started))
@@ -118,7 +120,7 @@ def test_time_limit_ends_jobs_as_timeouts(tmp_path: Path) -> None:
 
 def test_job_that_needs_more_time_than_is_left_is_not_started() -> None:
     app("true", "/bin/true")
-    [job] = jobs("true", 1, wall_time_minutes=60)
+    jobs("true", 1, wall_time_minutes=60)
     done = run_launcher("--time-limit-minutes", "1").check()
     assert "do not fit" in done.stdout
     assert states() == {"PREPROCESSED": 1}

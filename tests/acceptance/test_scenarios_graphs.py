@@ -72,7 +72,7 @@ def test_errors_and_timeouts_inside_a_graph_are_handled(tmp_path: Path) -> None:
         running.send_signal(signal.SIGTERM)
         finish(running)
     run_launcher("--ignore-failures").check()
-    failed = {name: "FAILED" for name in ("unhandled", "orphan")}
+    failed = dict.fromkeys(("unhandled", "orphan"), "FAILED")
     assert states() == {**dict.fromkeys(states(), "JOB_FINISHED"), **failed}
     assert "handled parent error" in named("parent error").state_history
     assert history(named("child timeout"))[-2:] == ["RUN_TIMEOUT", "JOB_FINISHED"]

@@ -21,7 +21,7 @@ if dag.TIMEOUT:
 
 @pytest.fixture
 def slow(tmp_path: Path) -> str:
-    """An application that runs until it is stopped, and once more quickly; its postprocess handles timeouts."""
+    """An application that runs until it is stopped, and then quickly; its postprocess handles timeouts."""
     started = tmp_path / "started"
     app = script(
         tmp_path,
