@@ -1,4 +1,4 @@
-"""Sudden deaths: of the launcher, its worker, the database server; nothing is lost, nothing runs twice at once."""
+"""Sudden deaths: of launcher, worker and database server; nothing is lost, nothing runs twice at once."""
 
 import collections
 import os
@@ -54,8 +54,8 @@ def test_next_launcher_finishes_after_the_death_of_a_launcher(traces: tuple[Path
     assert_all_ran(starts, again_at_most=16)
 
 
-def test_running_launcher_takes_over_from_one_that_dies(traces: tuple[Path, Path], tmp_path: Path) -> None:
-    starts, _ = traces
+@pytest.mark.usefixtures("traces")
+def test_running_launcher_takes_over_from_one_that_dies(tmp_path: Path) -> None:
     hold = tmp_path / "hold"
     text = f"#!/bin/sh\necho $$ >> {hold}\n[ $(wc -l < {hold}) -gt 1 ] || sleep 600\n"
     ApplicationDefinition.objects.create(name="hold", executable=str(script(tmp_path, "hold.sh", text)))
