@@ -109,7 +109,11 @@ class Driver:
 
 @contextlib.asynccontextmanager
 async def worker(
-    workdir: Path, *, options: Iterable[str] = (), pass_fds: tuple[int, ...] = (), **setup: Any
+    workdir: Path,
+    *,
+    program: Iterable[str] = ("-m", "balsam.launcher.worker"),
+    pass_fds: tuple[int, ...] = (),
+    **setup: Any,
 ) -> AsyncIterator[Driver]:
     """A worker process that owns one node called `here`, with 8 CPUs as far as placement is concerned."""
     setup = {"mode": "serial", "nodes": (Node("here", tuple(range(8))),), "grace_sec": 5.0, **setup}
@@ -122,10 +126,8 @@ async def worker(
             **setup,
         ).to_line()
         process = await asyncio.create_subprocess_exec(
-            *options,
             sys.executable,
-            "-m",
-            "balsam.launcher.worker",
+            *program,
             stdin=asyncio.subprocess.PIPE,
             pass_fds=pass_fds,
             start_new_session=True,

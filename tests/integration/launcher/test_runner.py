@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from balsam.exceptions import JobStartError
+from balsam.launcher.process_group import ProcessGroup
 from balsam.launcher.process_start import ProcessStart
 from balsam.launcher.runner import Ended, Runner
 from tests.waiting import wait_until
@@ -310,3 +311,22 @@ def test_children_that_ignore_the_request_to_end_are_killed_with_it(tmp_path: Pa
     now[0] = 10
     assert end_of(runner).return_code == -signal.SIGTERM
     wait_until(lambda: is_gone(child))
+
+
+def test_a_process_that_not_even_sigkill_ends_is_given_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [0.0]
+    runner = Runner({"PATH": PATH}, clock=lambda: now[0])
+    start(runner, tmp_path, ["sh", "-c", "echo $$; exec sleep 600"])
+    pid = int(wait_until(lambda: output(tmp_path)))
+    with monkeypatch.context() as patch:
+        patch.setattr(ProcessGroup, "signal", lambda group, number: True)
+        runner.terminate(["job"], grace_sec=0)
+        assert runner.reap() == []
+        now[0] = runner.next_deadline
+        assert end_of(runner).return_code is None
+    assert len(runner) == 0
+    os.kill(pid, signal.SIGKILL)
+    wait_until(lambda: is_gone(pid))
+    assert runner.reap() == []

@@ -205,6 +205,30 @@ def test_a_head_that_talks_nonsense_is_treated_as_gone(tmp_path: Path) -> None:
     drive(tmp_path, play)
 
 
+def test_a_worker_that_fails_itself_takes_its_jobs_along(tmp_path: Path) -> None:
+    code = """if True:
+        from balsam.launcher import worker
+
+        class Failing(worker.Worker):
+            def _obey(self, message):
+                if message["type"] == "fail":
+                    raise MemoryError
+                super()._obey(message)
+
+        worker.Worker = Failing
+        worker.main()
+    """
+
+    async def play(driver: Driver) -> None:
+        driver.sh("deaf", "trap '' TERM; echo $$; while :; do sleep 0.01; done")
+        await driver.until(lambda: driver.output("deaf"))
+        driver.tell("fail")
+        assert await driver.leaves() == 1
+        assert is_gone(int(driver.output("deaf")))
+
+    drive(tmp_path, play, program=("-c", code))
+
+
 def test_sigterm_stops_a_worker_and_signals_of_the_terminal_do_not(tmp_path: Path) -> None:
     async def play(driver: Driver) -> None:
         for number in (signal.SIGINT, signal.SIGHUP, signal.SIGQUIT):
