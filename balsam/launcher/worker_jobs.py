@@ -133,9 +133,10 @@ class WorkerJobs:
         self._placed.extend(_Placed(*start) for start in found)
         if self._pending and not self._placed:
             self._weed(left_sec)
+        has_room = False
         while self._placed and self._retry_at <= self._clock():
-            self._start(self._placed.popleft())
-        return len(found) == limit
+            has_room |= not self._start(self._placed.popleft())
+        return has_room or len(found) == limit
 
     def kill_leftovers(self) -> bool:
         """Kill what jobs that ended have left in sessions of their own; False when there is nothing."""
@@ -153,25 +154,28 @@ class WorkerJobs:
             if reason:
                 self._outbox.give_back(spec.job_id, spec.attempt, reason)
 
-    def _start(self, placed: _Placed) -> None:
+    def _start(self, placed: _Placed) -> bool:
+        """Start a job, or see to it that somebody hears why not; False when its place is free again."""
         spec = placed.spec
         try:
             self._runner.start(spec.job_id, self._commands.start_of(spec, placed.placement))
         except JobStartError as error:
             self._fail(placed, str(error))
+            return False
         except OSError as error:
-            self._postpone(placed, error)
-        else:
-            self._running[spec.job_id] = placed
-            self._outbox.start(spec.job_id, spec.attempt, self._clock(), where(placed.placement))
+            return self._postpone(placed, error)
+        self._running[spec.job_id] = placed
+        self._outbox.start(spec.job_id, spec.attempt, self._clock(), where(placed.placement))
+        return True
 
-    def _postpone(self, placed: _Placed, error: OSError) -> None:
-        """Try again later: the machine is short of something, and other jobs have it."""
+    def _postpone(self, placed: _Placed, error: OSError) -> bool:
+        """Try again later: the machine is short of something. False when no other job has it."""
         if self._running:
             self._placed.appendleft(placed)
             self._retry_at = self._clock() + SHORTAGE_SEC
-        else:
-            self._fail(placed, str(start_errors.short_of_resources(placed.spec.name, error)))
+            return True
+        self._fail(placed, str(start_errors.short_of_resources(placed.spec.name, error)))
+        return False
 
     def _fail(self, placed: _Placed, reason: str) -> None:
         self._allocation.release(placed.placement)

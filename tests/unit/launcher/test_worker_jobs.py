@@ -128,6 +128,15 @@ def test_a_bad_start_frees_the_place_and_ends_the_job_with_its_reason(desk: Desk
     assert list(desk.runner.starts) == ["c", "d"]
 
 
+def test_a_bad_start_makes_room_for_the_next_at_once(desk: Desk) -> None:
+    desk.runner.error = JobStartError("no such program")
+    desk.accept("a", "b", "c", node_packing_count=1)
+    assert desk.jobs.start_some(32) is True
+    while desk.jobs.start_some(32):
+        pass
+    assert [event[0] for event in desk.told("ended")] == ["a", "b", "c"]
+
+
 def test_a_start_that_the_machine_is_too_short_for_waits_for_an_end(desk: Desk) -> None:
     desk.accept("a")
     desk.jobs.start_some(32)
