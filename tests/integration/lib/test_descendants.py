@@ -5,6 +5,7 @@ import signal
 import subprocess
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -17,11 +18,13 @@ def leader() -> Iterator["subprocess.Popen[str]"]:
     """A shell with a child in its group, one in its own session, and one of that; it prints their pids."""
     text = "sleep 600 & echo $!; setsid sh -c 'sleep 600 & echo $!; echo $$; wait' & wait"
     process = subprocess.Popen(["sh", "-c", text], stdout=subprocess.PIPE, text=True, start_new_session=True)
-    yield process
-    for relative in relatives([process.pid])[process.pid]:
-        signal_relative(relative, signal.SIGKILL)
-    os.killpg(process.pid, signal.SIGKILL)
-    process.communicate()
+    assert process.stdout is not None
+    with process.stdout:
+        yield process
+        for relative in relatives([process.pid])[process.pid]:
+            signal_relative(relative, signal.SIGKILL)
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
 
 
 def read_pids(process: "subprocess.Popen[str]", count: int) -> list[int]:
@@ -42,7 +45,8 @@ def test_a_process_is_signalled_only_while_it_is_the_one_that_was_found(
     leader: "subprocess.Popen[str]",
 ) -> None:
     read_pids(leader, 3)
-    relative = max(relatives([leader.pid])[leader.pid], key=lambda found: found.started)
+    found = relatives([leader.pid])[leader.pid]
+    [relative] = [one for one in found if Path(f"/proc/{one.pid}/comm").read_text() == "sleep\n"]
     assert not signal_relative(replace(relative, started=relative.started + 1), signal.SIGKILL)
     assert signal_relative(relative, 0)
     assert signal_relative(relative, signal.SIGKILL)
