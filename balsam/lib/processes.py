@@ -1,7 +1,8 @@
 """Identify processes beyond their pid, and end whole groups of them.
 
 Guards that a process is called dead only when it certainly is: pid and start time are compared on the same
-boot of the same host and in the same pid namespace, and with clocks that nobody can set.
+boot of the same host and in the same pid namespace, and with clocks that nobody can set. psutil, whose import
+takes as long as that of all of Balsam, is imported where /proc does not do.
 """
 
 import functools
@@ -10,8 +11,6 @@ import socket
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
-
-import psutil
 
 __all__ = ["ProcessIdentity", "identify", "is_alive", "kill_group", "orphans_of", "this_process"]
 
@@ -57,6 +56,8 @@ def _boot_without_proc() -> str:
         ).stdout.strip()
     except (OSError, subprocess.SubprocessError):
         found = ""
+    import psutil
+
     return found or f"{psutil.boot_time():.0f}"
 
 
@@ -134,6 +135,8 @@ def _start_time(pid: int) -> float | None:
 
 
 def _start_time_without_proc(pid: int) -> float | None:
+    import psutil
+
     try:
         process = psutil.Process(pid)
         return None if process.status() == psutil.STATUS_ZOMBIE else float(process.create_time())
@@ -163,6 +166,8 @@ def orphans_of(env_name: str, value: str) -> list[int]:
     Returns their pids in ascending order. Zombies, and processes whose environment may not be read, are left
     out.
     """
+    import psutil
+
     found = []
     for process in psutil.process_iter():
         try:

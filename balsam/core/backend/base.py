@@ -17,7 +17,7 @@ from django.db.backends.postgresql import base
 
 from balsam.core.active import active_db_path
 from balsam.exceptions import BalsamError, DatabaseUnreachable
-from balsam.postgres import Cluster, connection_params
+from balsam.postgres import connection_params
 
 #: A connection that was used within this is taken to be alive.
 _IDLE_SEC = 1.0
@@ -153,6 +153,8 @@ def _patience_sec(message: str) -> float:
 
 def _revive() -> None:
     """Start a server that has died; one that was stopped on purpose stays stopped."""
+    from balsam.postgres import Cluster  # its import takes time, and is hardly ever needed
+
     try:
         Cluster(active_db_path()).revive()
     except BalsamError:
