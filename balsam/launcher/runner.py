@@ -20,7 +20,7 @@ from balsam.launcher.process_group import (
     signal_group,
 )
 from balsam.launcher.process_start import ProcessStart, ProcessStarter
-from balsam.lib.descendants import Children
+from balsam.lib.descendants import Children, has_variable
 
 __all__ = ["Ended", "Runner"]
 
@@ -58,6 +58,9 @@ class Runner:
         #: Groups that were told to end.
         self._ending: dict[str, ProcessGroup] = {}
         self._children = Children()
+        mark = environ.get("BALSAM_WORKER")
+        #: What is in the environment of all that descends from here and has not given it up.
+        self._mark = f"BALSAM_WORKER={mark}" if mark else ""
 
     def __len__(self) -> int:
         return len(self._groups)
@@ -108,12 +111,16 @@ class Runner:
     def kill_adopted(self) -> bool:
         """Kill what processes that ended have left in sessions of their own; False when there is nothing.
 
-        What a killed one has itself started is found by the next call.
+        Left alone is what was started without the mark of this worker, such as the database's server. What a
+        killed one has itself started is found by the next call.
         """
-        adopted = [pid for pid in self._children.pids() if pid not in self._leaders]
+        adopted = [pid for pid in self._children.pids() if pid not in self._leaders and self._is_ours(pid)]
         for pid in adopted:
             kill_child(pid)
         return bool(adopted)
+
+    def _is_ours(self, pid: int) -> bool:
+        return not self._mark or has_variable(pid, self._mark)
 
     def _reap_leaders(self) -> list[ProcessGroup]:
         """Reap all children that have ended; returns the groups that are over with that."""

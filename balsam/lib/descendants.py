@@ -11,7 +11,7 @@ import sys
 from collections.abc import Collection
 from dataclasses import dataclass
 
-__all__ = ["Children", "Relative", "adopt_orphans", "relatives", "signal_relative"]
+__all__ = ["Children", "Relative", "adopt_orphans", "has_variable", "relatives", "signal_relative"]
 
 #: prctl(2)
 _PR_SET_CHILD_SUBREAPER = 36
@@ -50,6 +50,15 @@ class Children:
         if self._file is not None:
             os.close(self._file)
             self._file = None
+
+
+def has_variable(pid: int, variable: str) -> bool:
+    """Say whether a process was started with ``NAME=value`` in its environment; False when that is hidden."""
+    try:
+        with open(f"/proc/{pid}/environ", "rb") as file:
+            return os.fsencode(variable) in file.read().split(b"\0")
+    except OSError:  # it has ended, or is another user's
+        return False
 
 
 @dataclass(frozen=True, slots=True)

@@ -256,6 +256,19 @@ def test_a_daemon_that_a_job_left_behind_ends_with_the_worker(tmp_path: Path) ->
     drive(tmp_path, play)
 
 
+def test_a_server_that_a_job_has_started_apart_outlives_the_worker(tmp_path: Path) -> None:
+    async def play(driver: Driver) -> None:
+        driver.sh("job", "(env -i /usr/bin/setsid /bin/sh -c 'echo $$; exec /bin/sleep 600' &)\nsleep 0.1")
+        assert await driver.ends("job") == [0]
+        server = int(driver.output("job"))
+        driver.tell("stop", grace_sec=1)
+        assert await driver.leaves() == 0
+        assert not is_gone(server)
+        os.kill(server, signal.SIGKILL)
+
+    drive(tmp_path, play)
+
+
 def test_what_a_job_leaves_in_its_session_is_killed_when_it_ends(tmp_path: Path) -> None:
     async def play(driver: Driver) -> None:
         driver.sh("job", "set -m; sleep 600 & echo $!; exit 0")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from balsam.lib.descendants import Children, relatives, signal_relative
+from balsam.lib.descendants import Children, has_variable, relatives, signal_relative
 from tests.waiting import wait_until
 
 
@@ -62,3 +62,11 @@ def test_children_are_listed_until_they_are_reaped() -> None:
     assert process.pid not in children.pids()
     children.close()
     assert children.pids() == []
+
+
+def test_variables_are_those_that_a_process_was_started_with() -> None:
+    with subprocess.Popen(["sleep", "600"], env={"MARK": "a b", "OTHER": "MARK=c"}) as process:
+        assert has_variable(process.pid, "MARK=a b")
+        assert not has_variable(process.pid, "MARK=a") and not has_variable(process.pid, "MARK=c")
+        process.kill()
+    assert not has_variable(process.pid, "MARK=a b")
