@@ -43,7 +43,7 @@ class Head:
     ) -> None:
         self.options = options
         self.nodes = nodes
-        self.tally = Tally()
+        self.tally = Tally(workflow=options.workflow)
         self._log_dir = log_dir
         self._client = client or Client()
         self._ledger = Ledger()
@@ -160,7 +160,7 @@ class Head:
         if self._stopping:
             return
         logger.warning("%s; %d jobs are held", reason, len(self._ledger.held))
-        self._stopping = reason
+        self._stopping = self.tally.stopped = reason
         self._feeder.is_closed = True
         self._stopped.set()
         self._crew.stop(self.options.grace_sec)
@@ -212,7 +212,9 @@ class Head:
                     f"started {job_id} [{job.spec.name}] attempt {attempt} on {where}: {job.spec.command}"
                 )
         for job_id, attempt, code, age_sec, tail in ended:
-            self._ledger.end(Ending(job_id, attempt, code, tail), now - age_sec, stopped=self._stopping)
+            job = self._ledger.end(Ending(job_id, attempt, code, tail), now - age_sec, stopped=self._stopping)
+            if self._stopping and code and job is not None and not job.is_lost:
+                self.tally.cut_short += 1
             if code != 0:
                 log.append(f"ended {job_id} attempt {attempt} with code {code}: {tail}")
         if log:
@@ -285,7 +287,8 @@ class Head:
     def _return_rest(self) -> None:
         """After the workers have gone: what they never told the end of is to be restarted."""
         for member in self._crew.members:
-            self._ledger.lose_worker(member.worker_id, self._stopping, time.monotonic())
+            rest = self._ledger.lose_worker(member.worker_id, self._stopping, time.monotonic())
+            self.tally.cut_short += sum(job.is_started for job in rest)
 
     async def _is_done(self) -> bool:
         if self._ledger.held or self._ledger.owes or self._processor.is_busy() or self._feeder.may_be_work:

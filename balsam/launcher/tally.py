@@ -16,6 +16,12 @@ class Tally:
     finished: int = 0
     failed: int = 0
     running: int = 0
+    #: Part of the workflow names that the launcher takes; '' for all.
+    workflow: str = ""
+    #: Why the launcher stops before all is done, or ''.
+    stopped: str = ""
+    #: Running jobs that ended by that.
+    cut_short: int = 0
     #: What was left at the last look.
     outlook: Outlook | None = None
     started_at: float = field(default_factory=time.monotonic)
@@ -27,15 +33,27 @@ class Tally:
 
     def line(self) -> str:
         """One line for a live view."""
+        if self.stopped:
+            return f"{self.stopped}; {self.running} jobs still run (Ctrl-C kills them at once)"
         return f"{self.running} running, {self.finished} finished, {self.failed} failed"
 
     def closing_lines(self) -> list[str]:
         """Say what was done, and what is left and why."""
         took_sec = time.monotonic() - self.started_at
         lines = [f"{self.finished} jobs finished, {self.failed} failed in {human_duration(took_sec)}"]
-        left = self.outlook
-        if left is None:
-            return lines
+        if self.stopped:
+            lines.append(
+                f"{self.stopped}: {self.cut_short} running jobs were cut short; the next launcher goes on "
+                "with what is left"
+            )
+        elif self.outlook is not None:
+            lines += self._left_lines(self.outlook)
+        return lines
+
+    def _left_lines(self, left: Outlook) -> list[str]:
+        lines = []
+        if left.is_empty and not (left.unfit or left.waiting or self.finished or self.failed):
+            lines.append(_nothing_text(self.workflow))
         if left.unfit:
             lines.append(
                 f"{left.unfit} runnable jobs do not fit this launcher (too large, too long for the time "
@@ -46,3 +64,11 @@ class Tally:
         if left.waiting:
             lines.append(f"{left.waiting} jobs wait for their parents")
         return lines
+
+
+def _nothing_text(workflow: str) -> str:
+    if workflow:
+        return (
+            f"No unfinished job has a workflow that contains {workflow!r}; `balsam ls wf` lists the workflows"
+        )
+    return "There is no unfinished job; `balsam job` adds one, and `balsam ls --by-states` counts them all"

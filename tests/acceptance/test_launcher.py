@@ -45,6 +45,21 @@ def test_launcher_on_an_empty_database_leaves_at_once() -> None:
     assert "0 jobs finished" in run_launcher(timeout_sec=20).check().stdout
 
 
+def test_launcher_for_a_workflow_that_nobody_has_says_so() -> None:
+    done = run_launcher("--wf-filter=nobody", timeout_sec=20).check()
+    assert "No unfinished job has a workflow that contains 'nobody'" in done.stdout
+
+
+def test_launcher_that_is_stopped_says_what_that_cut_short(tmp_path: Path) -> None:
+    app("sleep", script(tmp_path, "sleep", "#!/bin/sh\nexec sleep 600\n"))
+    jobs("sleep", 2, node_packing_count=2)
+    with launcher() as running:
+        wait_until(lambda: states() == {"RUNNING": 2})
+        running.send_signal(signal.SIGINT)
+        done = finish(running)
+    assert "stopped by SIGINT: 2 running jobs were cut short" in done.stdout
+
+
 def test_failed_job_fails_the_launcher_unless_told_otherwise(tmp_path: Path) -> None:
     app("bad", script(tmp_path, "bad", "#!/bin/sh\necho it is broken\nexit 3\n"))
     [job] = jobs("bad", 1)

@@ -1,0 +1,41 @@
+"""The last words of a launcher say what it did, why it ended, and what is left."""
+
+import pytest
+
+from balsam.launcher.tally import Tally
+from balsam.schemas.sessions import Outlook
+
+
+def outlook(**counts: int) -> Outlook:
+    return Outlook(**(dict.fromkeys(("runnable", "processable", "held", "unfit", "waiting"), 0) | counts))
+
+
+def test_launcher_that_has_done_all_says_no_more_than_that() -> None:
+    assert len(Tally(finished=3, outlook=outlook()).closing_lines()) == 1
+
+
+def test_launcher_that_found_nothing_says_so() -> None:
+    assert "There is no unfinished job" in Tally(outlook=outlook()).closing_lines()[1]
+
+
+def test_workflow_that_matches_nothing_is_named() -> None:
+    [_, line] = Tally(workflow="swep", outlook=outlook()).closing_lines()
+    assert "'swep'" in line and "balsam ls wf" in line
+
+
+@pytest.mark.parametrize("kind", ["processable", "unfit", "waiting"])
+def test_jobs_that_are_left_are_counted_by_what_keeps_them(kind: str) -> None:
+    [_, line] = Tally(outlook=outlook(**{kind: 7})).closing_lines()
+    assert line.startswith("7 ")
+
+
+def test_launcher_that_was_stopped_says_by_what_and_what_that_ended() -> None:
+    [_, line] = Tally(finished=1, stopped="The launcher was stopped by SIGINT", cut_short=2).closing_lines()
+    assert line.startswith("The launcher was stopped by SIGINT: 2 running jobs were cut short")
+
+
+def test_live_line_tells_of_the_wait_for_jobs_that_are_told_to_end() -> None:
+    tally = Tally(running=2)
+    assert tally.line() == "2 running, 0 finished, 0 failed"
+    tally.stopped = "The launcher was stopped by SIGINT"
+    assert "2 jobs still run" in tally.line()
