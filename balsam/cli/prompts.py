@@ -27,8 +27,8 @@ def confirm(question: str, *, assume_yes: bool = False) -> bool:
         if not answer:
             click.echo("")
             raise NoAnswerError(
-                f"Nobody answered {question!r}: the input has ended, so nothing was done.\n"
-                "Answer y, or pass --yes to go on without the question."
+                "Nobody answered the question: the input has ended, so nothing was done.\n"
+                "Answer y, or pass --yes to go on without it."
             )
         if (known := _ANSWERS.get(answer.strip().lower())) is not None:
             return known

@@ -9,7 +9,7 @@ from balsam.cli.progress import progress_bar
 from balsam.cli.prompts import confirm
 
 if TYPE_CHECKING:
-    from balsam.core.removal import Selector
+    from balsam.core.removal import Preview, Selector
 
 
 @click.command(
@@ -56,16 +56,10 @@ def remove_jobs(selector: "Selector", *, assume_yes: bool, even_running: bool) -
 
     found = removal.select_jobs(selector)
     preview = removal.preview_jobs(found)
-    if not preview.count:
-        click.echo("No jobs found matching the query.")
-        return
-    running = f", {preview.in_use} of them running" if preview.in_use else ""
-    if not confirm(f"PERMANENTLY remove {preview.count} jobs{running} ({preview})?", assume_yes=assume_yes):
-        click.echo("Aborted; nothing was deleted.")
-        return
-    with progress_bar("Deleting jobs", preview.count) as bar:
-        removal.delete_jobs(found, even_running=even_running, on_progress=bar.advance)
-    click.echo("Deleted.")
+    if is_agreed(preview, "job", "{} of them running", assume_yes=assume_yes):
+        with progress_bar("Deleting jobs", preview.count) as bar:
+            removal.delete_jobs(found, even_running=even_running, on_progress=bar.advance)
+        click.echo("Deleted.")
 
 
 def remove_apps(selector: "Selector", *, assume_yes: bool) -> None:
@@ -74,12 +68,19 @@ def remove_apps(selector: "Selector", *, assume_yes: bool) -> None:
 
     found = removal.select_apps(selector)
     preview = removal.preview_apps(found)
+    if is_agreed(preview, "app", "used by {} unfinished jobs", assume_yes=assume_yes):
+        removal.delete_apps(found)
+        click.echo("Deleted.")
+
+
+def is_agreed(preview: "Preview", noun: str, use: str, *, assume_yes: bool) -> bool:
+    """Say what would go, ask, and return whether it is to go; ``use`` words the count of what is in use."""
     if not preview.count:
-        click.echo("No apps found matching the query.")
-        return
-    users = f", used by {preview.in_use} unfinished jobs" if preview.in_use else ""
-    if not confirm(f"PERMANENTLY remove {preview.count} apps{users} ({preview})?", assume_yes=assume_yes):
-        click.echo("Aborted; nothing was deleted.")
-        return
-    removal.delete_apps(found)
-    click.echo("Deleted.")
+        click.echo(f"No {noun}s found matching the query.")
+        return False
+    what = f"{preview.count} {noun if preview.count == 1 else noun + 's'}"
+    in_use = f" ({use.format(preview.in_use)})" if preview.in_use else ""
+    if confirm(f"PERMANENTLY remove {what}{in_use}: {preview.names}?", assume_yes=assume_yes):
+        return True
+    click.echo("Aborted; nothing was deleted.")
+    return False

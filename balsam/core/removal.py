@@ -39,9 +39,10 @@ class Preview:
     #: Jobs that run, or unfinished jobs that use the applications.
     in_use: int = 0
 
-    def __str__(self) -> str:
-        names = ", ".join(self.sample) + (", ..." if self.count > len(self.sample) else "")
-        return f"{self.count}: {names}"
+    @property
+    def names(self) -> str:
+        """The sample as text, with ``...`` where there are more."""
+        return ", ".join(self.sample) + (", ..." if self.count > len(self.sample) else "")
 
 
 def select_jobs(selector: Selector) -> "QuerySet[BalsamJob]":

@@ -141,7 +141,7 @@ def test_workflow_narrows_all_and_id(balsam: Cli):
 def test_rm_shows_what_would_go_and_asks(balsam: Cli):
     jobs = [add_job(f"j{i}") for i in range(7)]
     done = balsam("rm", "jobs", "--name", "J", input="n\n").check()
-    assert f"PERMANENTLY remove 7 jobs (7: {jobs[0].cute_id}, " in done.stdout
+    assert f"PERMANENTLY remove 7 jobs: {jobs[0].cute_id}, " in done.stdout
     assert "..." in done.stdout
     assert len(names()) == 7
     assert "Deleted." in balsam("rm", "job", "--name", "j", input="y\n").check().stdout
