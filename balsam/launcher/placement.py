@@ -12,7 +12,7 @@ from heapq import nsmallest
 from balsam.launcher import placement_reasons
 from balsam.launcher.node_account import NodeAccount, Taken
 from balsam.launcher.node_search import NodeSearch
-from balsam.launcher.shapes import NODE_PARTS, Shape, shape_of
+from balsam.launcher.shapes import Shape, shape_of
 from balsam.platform.nodes import Node
 from balsam.schemas.jobs import JobSpec
 
@@ -26,13 +26,12 @@ _Found = Sequence[tuple[int, Taken]]
 class Placement:
     """Where one job runs; the CPUs and GPUs are in the order of ``nodes``.
 
-    The CPUs are those to bind to, where the job asks to be bound. ``occupancy`` is its part of each node.
+    The CPUs are those to bind to, where the job asks to be bound.
     """
 
     nodes: tuple[str, ...]
     cpu_ids: tuple[tuple[int, ...], ...]
     gpu_ids: tuple[tuple[str, ...], ...]
-    occupancy: float
     #: Tells the placements of one allocation apart.
     serial: int = field(repr=False)
 
@@ -159,6 +158,5 @@ class Allocation:
             nodes=tuple([self._accounts[position].node.name for position, _ in found]),
             cpu_ids=tuple([taken.cpu_ids for _, taken in found]),
             gpu_ids=tuple([taken.gpu_ids for _, taken in found]),
-            occupancy=shape.node_parts / NODE_PARTS,
             serial=self._last_serial,
         )

@@ -103,9 +103,9 @@ class TestEnvscript:
         assert done.returncode == 127 and "the command was not run" not in done.stderr
 
 
-HERE = Placement(("here",), ((3, 4),), ((),), 1.0, 1)
-WITH_GPU = Placement(("here",), ((3,),), (("1",),), 1.0, 1)
-TWO_NODES = Placement(("n1", "n2"), ((0, 1), (0, 1)), ((), ()), 1.0, 1)
+HERE = Placement(("here",), ((3, 4),), ((),), 1)
+WITH_GPU = Placement(("here",), ((3,),), (("1",),), 1)
+TWO_NODES = Placement(("n1", "n2"), ((0, 1), (0, 1)), ((), ()), 1)
 MPICH = MpiCommands("mpich=/opt/mpiexec", this_host="here", is_root=True)
 
 

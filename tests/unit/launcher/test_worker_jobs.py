@@ -248,6 +248,6 @@ def test_resources_that_make_no_sense_fail_the_job_alone(desk: Desk) -> None:
 
 
 def test_many_nodes_are_shown_in_short() -> None:
-    place = Placement(tuple("abcdef"), ((),) * 6, ((),) * 6, 1.0, 1)
+    place = Placement(tuple("abcdef"), ((),) * 6, ((),) * 6, 1)
     assert where(place) == "a,b,c,d and 2 more"
-    assert where(Placement(("a",), ((),), ((),), 1.0, 1)) == "a"
+    assert where(Placement(("a",), ((),), ((),), 1)) == "a"
