@@ -4,7 +4,7 @@ Only the database clock decides when a lease has ended. An owner on this host th
 once.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from django.db import transaction
 
@@ -64,11 +64,6 @@ def _end(session_id: int, reason: str, *, only_expired: bool = False) -> int:
     with transaction.atomic():
         ended = sql.run("end_session", session_id=session_id, reason=reason, only_expired=only_expired)
         return transitions.recover(session_id, reason) if ended else 0
-
-
-def take_over(sessions: Iterable[int], reason: str) -> int:
-    """End sessions whose owner is known to be dead; return how many jobs were freed."""
-    return sum(close(session_id, reason) for session_id in sessions)
 
 
 @retrying
