@@ -42,10 +42,8 @@ class Tally:
         took_sec = time.monotonic() - self.started_at
         lines = [f"{self.finished} jobs finished, {self.failed} failed in {human_duration(took_sec)}"]
         if self.stopped:
-            lines.append(
-                f"{self.stopped}: {self.cut_short} running jobs were cut short; the next launcher goes on "
-                "with what is left"
-            )
+            cut = f"{self.cut_short} running jobs were cut short; " if self.cut_short else ""
+            lines.append(f"{self.stopped}: {cut}the next launcher goes on with what is left")
         elif self.outlook is not None:
             lines += self._left_lines(self.outlook)
         return lines
