@@ -57,6 +57,7 @@ def set_patience(is_patient: bool) -> None:
     policy.down_sec = 600.0 if is_patient else 0.0
     policy.busy_sec = 300.0 if is_patient else 0.0
     policy.revive = is_patient
+    policy.max_pause_sec = 15.0
 
 
 def close_connection() -> None:

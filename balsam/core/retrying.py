@@ -55,7 +55,7 @@ def is_broken_connection(error: Exception) -> bool:
     Told by the error alone: when a transaction has been left, the connection may be a new one already.
     """
     state = _sqlstate(error)
-    return state is None or state.startswith(("08", "57P"))
+    return state is None or state.startswith(("08", "57P", "25P03"))
 
 
 def _sqlstate(error: Exception) -> str | None:

@@ -8,10 +8,11 @@ import asyncio
 import contextlib
 import logging
 import os
+import signal
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from types import TracebackType
 
 from balsam.exceptions import WorkerError
@@ -19,7 +20,9 @@ from balsam.launcher.channel import ChannelIdentity, Message, new_secret
 from balsam.launcher.head_channel import WorkerLink, WorkerListener
 from balsam.launcher.options import LauncherOptions
 from balsam.launcher.pacing import Pacing
+from balsam.launcher.run_messages import run_messages
 from balsam.launcher.worker_setup import WorkerSetup
+from balsam.lib.processes import orphans_of
 from balsam.platform.nodes import Node
 from balsam.schemas.jobs import JobSpec
 from balsam.schemas.sessions import SessionInfo
@@ -31,8 +34,6 @@ logger = logging.getLogger(__name__)
 _READY_SEC = 60.0
 #: A worker that dies is replaced so many times in one launcher run.
 _REPLACEMENTS = 3
-#: What a worker is told of a job; `dataclasses.asdict` would copy every environment, on the hot path.
-_SPEC_FIELDS = tuple(field.name for field in fields(JobSpec))
 
 OnMessage = Callable[["CrewMember", Message], None]
 
@@ -59,8 +60,8 @@ class CrewMember:
 
     def run(self, specs: list[JobSpec]) -> None:
         """Queue jobs."""
-        jobs = [{name: getattr(spec, name) for name in _SPEC_FIELDS} for spec in specs]
-        self.link.send({"type": "run", "jobs": jobs})
+        for message in run_messages(specs):
+            self.link.send(message)
 
     def note_progress(self, started: int, ended: int, now: float, *, is_starved: bool) -> None:
         """Take in how many jobs have started and ended."""
@@ -88,6 +89,7 @@ class Crew:
         self._groups = [[node] for node in nodes] if options.is_serial else [nodes]
         self._on_message = on_message
         self._identity = ChannelIdentity(new_secret(), session.database, session.session_id)
+        self._mark = session.mark
         self._readers: set[asyncio.Task[None]] = set()
         self._replaced = 0
         self._time_is_over_at: float | None = None
@@ -156,7 +158,8 @@ class Crew:
 
     def _environ(self) -> dict[str, str]:
         count = sum(len(group) for group in self._groups)
-        return {**os.environ, "BALSAM_LAUNCHER_NODES": str(count), "BALSAM_JOB_MODE": self._options.mode}
+        marks = {"BALSAM_SESSION": self._mark, "BALSAM_LAUNCHER_NODES": str(count)}
+        return {**os.environ, **marks, "BALSAM_JOB_MODE": self._options.mode}
 
     def _setup(self, worker_id: int, nodes: list[Node]) -> WorkerSetup:
         return WorkerSetup(
@@ -168,6 +171,7 @@ class Crew:
             mode=self._options.mode,
             nodes=tuple(nodes),
             mpirun=self._options.mpirun,
+            start_unfit=self._options.start_unfit,
         )
 
     async def _listen(self, member: CrewMember) -> None:
@@ -185,6 +189,9 @@ class Crew:
         """A worker has died: hand its jobs back and hire another."""
         self.members.remove(member)
         code = await member.process.wait()
+        for pid in await asyncio.to_thread(orphans_of, "BALSAM_WORKER", f"{self._mark}.{member.worker_id}"):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
         self._on_message(member, {"type": "gone", "reason": f"exit code {code}"})
         self._replaced += 1
         if self.is_stopped:

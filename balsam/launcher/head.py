@@ -269,8 +269,7 @@ class Head:
             self.tally.add(reply)
             if reply.late:
                 logger.warning("Refused as late: %s", ", ".join(reply.late))
-                # killed meanwhile, or everything has been taken over: this tells
-                await self._core.run(lambda: self._client.heartbeat(self._session_id))
+                await self._require_lease()
             if reply.released:
                 self._feeder.may_be_work = True
 
@@ -283,6 +282,12 @@ class Head:
         for job in self._ledger.lose(gone):
             logger.warning("%s was taken away; killing it", job.spec.job_id)
             self._crew.kill(job.worker, job.spec.job_id)
+        if gone:
+            await self._require_lease()
+
+    async def _require_lease(self) -> None:
+        """When jobs have been taken away: raise LeaseLostError if it was the whole session."""
+        await self._core.run(lambda: self._client.heartbeat(self._session_id))
 
     def _return_rest(self) -> None:
         """After the workers have gone: what they never told the end of is to be restarted."""

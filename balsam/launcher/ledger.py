@@ -61,6 +61,7 @@ class Ledger:
     def assign(self, specs: Iterable[JobSpec], worker: int) -> None:
         """Note that these jobs are claimed and go to a worker."""
         for spec in specs:
+            self._drop(spec.job_id)  # an earlier attempt that was taken away and has not ended yet
             self.held[spec.job_id] = HeldJob(spec, worker)
             self._queued[worker] += 1
             self._held_by[worker] += 1
@@ -70,8 +71,8 @@ class Ledger:
         self._owe(spec.job_id, spec.attempt).steps.append((S.FAILED, when, reason))
 
     def start(self, job_id: str, attempt: int, when: float) -> HeldJob | None:
-        """Note a start; None for a job that is not held."""
-        job = self.held.get(job_id)
+        """Note a start; None for an attempt that is not held."""
+        job = self._current(job_id, attempt)
         if job is None:
             return None
         job.is_started = True
@@ -84,8 +85,11 @@ class Ledger:
 
     def end(self, ending: Ending, when: float, *, stopped: str = "") -> HeldJob | None:
         """Note an end; ``stopped`` says why this launcher was stopping its jobs, if it was."""
-        job = self._drop(ending.job_id)
-        if job is None or job.is_lost:
+        job = self._current(ending.job_id, ending.attempt)
+        if job is None:
+            return None
+        self._drop(ending.job_id)
+        if job.is_lost:
             return job
         pending = self._owe(ending.job_id, ending.attempt)
         pending.return_code = ending.return_code
@@ -94,8 +98,11 @@ class Ledger:
 
     def give_back(self, job_id: str, attempt: int, reason: str, *, is_hopeless: bool) -> None:
         """Note that a worker returned a job unstarted; a hopeless one is not claimed again."""
-        job = self._drop(job_id)
-        if job is None or job.is_lost:
+        job = self._current(job_id, attempt)
+        if job is None:
+            return
+        self._drop(job_id)
+        if job.is_lost:
             return
         self._owe(job_id, attempt).message = reason if is_hopeless else ""
         if is_hopeless:
@@ -149,6 +156,11 @@ class Ledger:
     def known_ids(self) -> list[str]:
         """Ids of all jobs that are held or owed a report."""
         return [*self.held, *(job_id for job_id in self._pending if job_id not in self.held)]
+
+    def _current(self, job_id: str, attempt: int) -> HeldJob | None:
+        """The held job, if it is this attempt of it: word of an earlier one may come late."""
+        job = self.held.get(job_id)
+        return job if job is not None and job.spec.attempt == attempt else None
 
     def _drop(self, job_id: str) -> HeldJob | None:
         job = self.held.pop(job_id, None)

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from balsam.exceptions import DatabaseError, UsageError
 from balsam.lib.atomic import write_atomically
+from balsam.lib.directory_spread import spread_subdirectories
 from balsam.postgres.accounts import Account, choose_account
 from balsam.postgres.addresses import first_port
 from balsam.postgres.binaries import Binaries, cluster_major, find_binaries
@@ -58,6 +59,7 @@ def _directory(root: Path) -> Iterator[None]:
         )
     try:
         root.mkdir(mode=0o755)
+        spread_subdirectories(root)
         is_new = True
     except FileExistsError:
         is_new = False

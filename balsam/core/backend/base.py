@@ -35,6 +35,9 @@ class ConnectPolicy:
     busy_sec: float = 300.0
     down_sec: float = 2.0
     revive: bool = False
+    #: A transaction of this process that does nothing for so long is ended by the server, so that a process
+    #: that was stopped in the middle of one does not keep others waiting; None: never.
+    max_pause_sec: float | None = None
 
 
 #: The policy of this process; a launcher asks for more patience.
@@ -105,6 +108,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
                 "application_name": _application_name(),
                 # where libpq knows it, a stranger on a freed port cannot ask for the password in clear
                 **{name: found[name] for name in ("require_auth",) if name in found},
+                **_pause_limit(),
             },
         )
         params: dict[str, Any] = super().get_connection_params()
@@ -133,6 +137,12 @@ class DatabaseWrapper(base.DatabaseWrapper):
         if policy.revive:
             _revive()
         return self.get_connection_params()
+
+
+def _pause_limit() -> dict[str, str]:
+    if policy.max_pause_sec is None:
+        return {}
+    return {"options": f"-c idle_in_transaction_session_timeout={policy.max_pause_sec * 1000:.0f}"}
 
 
 def _application_name() -> str:

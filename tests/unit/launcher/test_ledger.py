@@ -124,3 +124,15 @@ def test_take_reports_takes_no_more_than_asked() -> None:
         ledger.end(Ending(str(i), 1, None, "x"), when=0.0)
     assert len(ledger.take_reports(0.0, limit=3)) == 3
     assert ledger.owes == 2
+
+
+def test_word_of_an_earlier_attempt_changes_nothing(ledger: Ledger) -> None:
+    ledger.start("a", 1, when=0.0)
+    ledger.lose(["a"])
+    ledger.assign([spec("a", attempt=2)], worker=0)
+    assert ledger.end(Ending("a", 1, -15), when=1.0) is None
+    assert ledger.held["a"].spec.attempt == 2
+    assert (ledger.queued(0), ledger.running, ledger.holds_for(0)) == (2, 0, 2)
+    ledger.start("a", 2, when=2.0)
+    ledger.end(Ending("a", 2, 0), when=3.0)
+    assert states(ledger) == {"a": [S.RUNNING, S.RUN_DONE]}
