@@ -18,17 +18,20 @@ _NAMES = tuple(field.name for field in fields(JobSpec))
 _BYTES_PER_CHARACTER = 12
 #: Everything in a job but its texts.
 _FIXED_BYTES = 1000
+#: What a message holds beside its jobs, and what parts two of them.
+_ENVELOPE_BYTES = len(json.dumps({"type": "run", "jobs": []}))
+_SEPARATOR_BYTES = len(", ")
 
 
 def run_messages(specs: Iterable[JobSpec], *, limit: int = MAX_FRAME_BYTES) -> Iterator[Message]:
     """Yield messages of at most ``limit`` bytes that together hold all jobs, in their order."""
     batch: list[Message] = []
-    room = limit
+    room = limit - _ENVELOPE_BYTES
     for spec in specs:
         job, size = _encoded(spec, limit)
         if size > room and batch:
             yield {"type": "run", "jobs": batch}
-            batch, room = [], limit
+            batch, room = [], limit - _ENVELOPE_BYTES
         batch.append(job)
         room -= size
     if batch:
@@ -41,7 +44,7 @@ def _encoded(spec: JobSpec, limit: int) -> tuple[Message, int]:
     job = {name: getattr(spec, name) for name in _NAMES}
     if size <= limit // 2:
         return job, size
-    size = len(json.dumps(job))
+    size = len(json.dumps(job)) + _SEPARATOR_BYTES
     if size <= limit // 2:
         return job, size
     problem = (

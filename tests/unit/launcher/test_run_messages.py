@@ -1,6 +1,6 @@
 import json
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from balsam.launcher.run_messages import run_messages
@@ -20,6 +20,7 @@ def spec(number: int, command: str) -> JobSpec:
     )
 
 
+@example(["\0" * 372, "\0" * 502, "\0" * 700])  # sizes that make just one message without what parts them
 @given(
     st.lists(
         st.sampled_from(["a", "é", "\U0001f600", "\0"]).flatmap(
