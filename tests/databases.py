@@ -11,7 +11,6 @@ if TYPE_CHECKING:
 def create_database(db_path: Path) -> "Cluster":
     """Make a database as `balsam init` does, with its server running, and return its cluster."""
     from balsam.core.schema import migrate
-
     from balsam.postgres import Cluster
 
     cluster = Cluster(db_path)

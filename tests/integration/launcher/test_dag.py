@@ -369,7 +369,7 @@ def test_kill_leaves_ended_jobs_as_they_are():
     assert state_of(top) == "JOB_FINISHED"
 
 
-# -- workflows and applications --------------------------------------------------------------------------------
+# -- workflows and applications ------------------------------------------------------------------------------
 
 
 def test_a_workflow_is_copied_with_its_edges():
