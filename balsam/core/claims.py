@@ -27,8 +27,8 @@ def claim(request: ClaimRequest) -> list[JobSpec]:
         serial_only=request.serial_only,
         exclude=list(request.exclude),
     )
-    root = site_root()
-    specs = [(row[1], _job_spec(row, root, request.session_id)) for row in rows]
+    root, mark = site_root(), session_mark(database_id(), request.session_id)
+    specs = [(row[1], _job_spec(row, root, mark)) for row in rows]
     return [spec for _, spec in sorted(specs, key=lambda pair: _rank(*pair))]
 
 
@@ -36,7 +36,7 @@ def _rank(number: int, spec: JobSpec) -> tuple[int, int, int, int]:
     return -spec.priority, -spec.num_nodes, -spec.wall_time_min, number
 
 
-def _job_spec(row: tuple[object, ...], root: str, session_id: int) -> JobSpec:
+def _job_spec(row: tuple[object, ...], root: str, mark: str) -> JobSpec:
     (job_id, _, name, workflow, attempt, application, args, executable, envscript, user_workdir, environ_vars,
      num_nodes, ranks, threads, per_core, affinity, gpus, memory, packing, mpi_flags, wall_min, priority,
      parent_ids) = row  # fmt: skip
@@ -46,7 +46,7 @@ def _job_spec(row: tuple[object, ...], root: str, session_id: int) -> JobSpec:
         threads_per_rank=_int(threads),
         parent_ids=_strings(parent_ids),
     )
-    environ["BALSAM_SESSION"] = session_mark(database_id(), session_id)
+    environ["BALSAM_SESSION"] = mark
     return JobSpec(
         job_id=str(job_id),
         name=str(name),
@@ -97,11 +97,11 @@ def claim_steps(request: StepClaimRequest) -> list[StepSpec]:
         workflow=request.workflow,
         states=[state.value for state in request.states or HOOK_STATES],
     )
-    root = site_root()
-    return [_step_spec(row, root, request.session_id) for row in sorted(rows, key=lambda row: _int(row[1]))]
+    root, mark = site_root(), session_mark(database_id(), request.session_id)
+    return [_step_spec(row, root, mark) for row in sorted(rows, key=lambda row: _int(row[1]))]
 
 
-def _step_spec(row: tuple[object, ...], root: str, session_id: int) -> StepSpec:
+def _step_spec(row: tuple[object, ...], root: str, mark: str) -> StepSpec:
     (job_id, _, name, workflow, state, attempt, application, app_id, preprocess, postprocess, user_workdir,
      environ_vars, threads, on_error, on_timeout, url_in, url_out, files_out, input_files,
      parents) = row  # fmt: skip
@@ -114,7 +114,7 @@ def _step_spec(row: tuple[object, ...], root: str, session_id: int) -> StepSpec:
         timeout=state == S.RUN_TIMEOUT,
         error=state == S.RUN_ERROR,
     )
-    environ["BALSAM_SESSION"] = session_mark(database_id(), session_id)
+    environ["BALSAM_SESSION"] = mark
     return StepSpec(
         job_id=str(job_id),
         name=str(name),
