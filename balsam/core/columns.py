@@ -55,7 +55,9 @@ def clean(field: "Field", value: Any, owner: str) -> Any:
             _writer(field)(field, [cleaned])
     except (ValueError, TypeError, OverflowError, ValidationError) as error:
         reason = error.messages[0] if isinstance(error, ValidationError) else str(error)
-        raise UsageError(f"{field.name} of {owner} cannot be {_shown(value)}: {reason}.") from error
+        raise UsageError(
+            f"{field.name} of {owner} cannot be {_shown(value)}: {reason.rstrip('.')}."
+        ) from error
     return cleaned
 
 
