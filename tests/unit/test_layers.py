@@ -76,7 +76,7 @@ def test_no_module_goes_by_an_empty_name():
     assert not names & {"utils", "util", "common", "misc", "helpers"}
 
 
-def test_modules_are_short():
-    written = [source for source in sources() if "migrations" not in Path(source).parts]  # Django writes those
+def test_modules_that_people_write_are_short():
+    written = [source for source in sources() if "migrations" not in Path(source).parts]
     long = {s: n for s in written if (n := len((ROOT / s).read_text().splitlines())) > 400}
     assert not long
