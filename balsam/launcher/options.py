@@ -23,12 +23,19 @@ class LauncherOptions:
     persistent: bool = False
     #: Start jobs that are expected to need more time than is left.
     start_unfit: bool = False
-    #: Seconds between asking jobs to end and killing them.
-    grace_sec: float = 8.0
+    #: Seconds between asking jobs to end and killing them, where the time limit leaves that much.
+    max_grace_sec: float = 8.0
     #: The MPI launcher in text form; '' where none is installed, or none is needed.
     mpirun: str = ""
     #: How long to stay, with nothing to run, for work that somebody else may make ready.
     idle_sec: float = 60.0
+
+    @property
+    def grace_sec(self) -> float:
+        """Seconds that jobs get to end; at most a quarter of the time limit, so that there is time to run."""
+        if self.time_limit_min is None:
+            return self.max_grace_sec
+        return min(self.max_grace_sec, self.time_limit_min * 60 / 4)
 
     @property
     def is_serial(self) -> bool:

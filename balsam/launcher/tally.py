@@ -40,7 +40,8 @@ class Tally:
     def closing_lines(self) -> list[str]:
         """Say what was done, and what is left and why."""
         took_sec = time.monotonic() - self.started_at
-        lines = [f"{self.finished} jobs finished, {self.failed} failed in {human_duration(took_sec)}"]
+        jobs = "job" if self.finished == 1 else "jobs"
+        lines = [f"{self.finished} {jobs} finished, {self.failed} failed in {human_duration(took_sec)}"]
         if self.stopped:
             cut = f"{self.cut_short} running jobs were cut short; " if self.cut_short else ""
             lines.append(f"{self.stopped}: {cut}the next launcher goes on with what is left")

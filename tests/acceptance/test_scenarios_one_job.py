@@ -43,7 +43,7 @@ def test_job_goes_from_stage_in_through_its_hooks_to_stage_out(tmp_path: Path) -
     )
     done = run_launcher().check()
     job.refresh_from_db()
-    assert job.state == "JOB_FINISHED" and "1 jobs finished" in done.stdout
+    assert job.state == "JOB_FINISHED" and "1 job finished" in done.stdout
     assert job.data == {"out": "49\n"}
     assert {path.name: path.read_text() for path in results.iterdir()} == {
         "square.dat": "49\n",
@@ -83,7 +83,7 @@ def test_error_handler_saves_the_job(tmp_path: Path) -> None:
     add_app("bad", "/bin/false", postprocess=str(dag_script(tmp_path, "post.py", text)))
     job = add_job(application="bad", name="bad", workflow="test", post_error_handler=True)
     done = run_launcher().check()
-    assert "1 jobs finished, 0 failed" in done.stdout
+    assert "1 job finished, 0 failed" in done.stdout
     assert history(job)[-3:] == ["RUNNING", "RUN_ERROR", "JOB_FINISHED"]
     assert "handled the error; it is fine" in job.state_history
     assert lines(Path(job.working_directory, "postprocess.log"))[1:] == [
