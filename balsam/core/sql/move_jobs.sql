@@ -20,11 +20,15 @@ WITH change AS (
     RETURNING j.job_id
 )
 INSERT INTO core_jobevent (job_id, timestamp, from_state, to_state, cause, message, attempt, session_id)
-SELECT e.job_id, clock_timestamp() - make_interval(secs => e.age_sec), e.from_state, e.to_state, e.cause, e.message, e.attempt,
-    %(e_session)s::bigint
+SELECT e.job_id, greatest(statement_timestamp() - make_interval(secs => e.age_sec), earlier.timestamp),
+    e.from_state, e.to_state, e.cause, e.message, e.attempt, %(e_session)s::bigint
 FROM unnest(
     %(e_ids)s::uuid[], %(e_ages)s::float8[], %(e_from)s::text[], %(e_to)s::text[], %(e_causes)s::text[],
     %(e_messages)s::text[], %(e_attempts)s::int[]
 ) WITH ORDINALITY AS e(job_id, age_sec, from_state, to_state, cause, message, attempt, rank)
 JOIN moved USING (job_id)
+-- Ages are told by others, who may have measured a little too much: time does not go backwards for all that.
+LEFT JOIN LATERAL (
+    SELECT timestamp FROM core_jobevent WHERE job_id = e.job_id ORDER BY id DESC LIMIT 1
+) earlier ON e.age_sec > 0
 ORDER BY e.rank
