@@ -177,7 +177,8 @@ class Head:
             self._feeder.may_be_work = True
             self._processor.wake()
             self._crew.unblock()
-        self._leaving.note_change()
+        if EVERYTHING not in topics:  # that is a look by the clock: nobody says that something has changed
+            self._leaving.note_change()
         self._news.set()
 
     def _on_steps_reported(self, reply: ReportReply) -> None:

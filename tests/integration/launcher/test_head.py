@@ -7,6 +7,7 @@ import pytest
 
 from balsam.client import Client
 from balsam.core.models import BalsamJob
+from balsam.launcher import watcher
 from balsam.launcher.head import Head
 from balsam.launcher.options import LauncherOptions
 from balsam.launcher.tally import Tally
@@ -22,7 +23,12 @@ pytestmark = pytest.mark.usefixtures("db")
 
 def run_head(client: Client, db: Path, **options: object) -> Tally:
     head = Head(LauncherOptions(mode="serial", **options), detect_nodes(), db / "log", client)
-    return asyncio.run(head.run())
+
+    async def run() -> Tally:
+        async with asyncio.timeout(60):
+            return await head.run()
+
+    return asyncio.run(run())
 
 
 def test_hook_that_begins_while_a_launcher_looks_whether_to_leave_keeps_it(db: Path, tmp_path: Path) -> None:
@@ -42,6 +48,16 @@ def test_hook_that_begins_while_a_launcher_looks_whether_to_leave_keeps_it(db: P
     job.refresh_from_db()
     assert (job.state, tally.finished) == ("JOB_FINISHED", 1)
     assert "Interrupted" not in job.state_history
+
+
+def test_launcher_that_runs_no_hooks_does_not_wait_for_ever_for_others_to_do_so(
+    db: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watcher, "_LOOK_SEC", 0.05)  # looks that find nothing are no change
+    add_app("hooked", preprocess="/bin/true")
+    add_job(application="hooked")
+    tally = run_head(Client(), db, num_transition_threads=0, idle_sec=0.3)
+    assert tally.outlook is not None and tally.outlook.processable == 1
 
 
 def test_jobs_whose_claim_was_lost_on_the_way_are_run(db: Path) -> None:
