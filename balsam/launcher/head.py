@@ -301,6 +301,7 @@ class Head:
             return False
         outlook = await self._feeder.outlook()
         self.tally.outlook = outlook
+        self.tally.unplaceable = next(iter(self._ledger.unplaceable.values()), "")
         if outlook.runnable:
             self._feeder.may_be_work = True
             self._news.set()

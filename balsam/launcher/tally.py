@@ -22,6 +22,8 @@ class Tally:
     stopped: str = ""
     #: Running jobs that ended by that.
     cut_short: int = 0
+    #: Why a job cannot be placed on the launcher's nodes, or ''.
+    unplaceable: str = ""
     #: What was left at the last look.
     outlook: Outlook | None = None
     started_at: float = field(default_factory=time.monotonic)
@@ -50,19 +52,23 @@ class Tally:
         return lines
 
     def _left_lines(self, left: Outlook) -> list[str]:
-        lines = []
         if left.is_empty and not (left.unfit or left.waiting or self.finished or self.failed):
-            lines.append(_nothing_text(self.workflow))
-        if left.unfit:
-            lines.append(
-                f"{left.unfit} runnable jobs do not fit this launcher (too large, too long for the time "
-                "left, or of the other job mode)"
-            )
-        if left.processable:
-            lines.append(f"{left.processable} jobs wait for a hook or staging (see --num-transition-threads)")
-        if left.waiting:
-            lines.append(f"{left.waiting} jobs wait for their parents")
-        return lines
+            return [_nothing_text(self.workflow)]
+        up_to = ": " if left.too_large == 1 else ", up to "
+        counted = (
+            (left.too_large, "needs", "need", f"more nodes than there are here{up_to}{left.most_nodes}"),
+            (left.too_parallel, "has", "have", "several ranks: for --job-mode mpi"),
+            (left.too_long, "may", "may", "run longer than the time that was left (wall_time_minutes)"),
+            (left.unplaceable, "cannot", "cannot", f"be placed here: {self.unplaceable}"),
+            (left.processable, "waits", "wait", "for a hook or staging (see --num-transition-threads)"),
+            (left.held - left.mine, "is", "are", "in the hands of other launchers"),
+            (left.waiting, "waits", "wait", f"for {'its' if left.waiting == 1 else 'their'} parents"),
+        )
+        return [
+            f"{count} {'job' if count == 1 else 'jobs'} {one if count == 1 else several} {what}"
+            for count, one, several, what in counted
+            if count
+        ]
 
 
 def _nothing_text(workflow: str) -> str:

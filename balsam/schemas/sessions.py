@@ -119,12 +119,24 @@ class Outlook:
     processable: int
     #: Held by a session (this one or another).
     held: int
-    #: Runnable, but too large or too long for this launcher, or of the other job mode.
+    #: Runnable, but not by this launcher.
     unfit: int
     #: Waiting for parents.
     waiting: int
     #: Held by the session that asks.
     mine: int = 0
+    #: Unfit: of more nodes than the launcher has, and the largest number of these.
+    too_large: int = 0
+    most_nodes: int = 0
+    #: Unfit otherwise: of several ranks, for a launcher in serial mode.
+    too_parallel: int = 0
+    #: Unfit otherwise: expected to run longer than the time that is left.
+    too_long: int = 0
+
+    @property
+    def unplaceable(self) -> int:
+        """Unfit otherwise: the launcher has found that it can never place them."""
+        return self.unfit - self.too_large - self.too_parallel - self.too_long
 
     @property
     def is_empty(self) -> bool:

@@ -217,3 +217,17 @@ def test_the_outlook_counts_what_is_left():
 
     assert (outlook.runnable, outlook.unfit, outlook.processable) == (1, 1, 1)
     assert (outlook.held, outlook.waiting) == (1, 1)
+
+
+def test_the_outlook_tells_what_keeps_jobs_from_this_launcher():
+    add_job(num_nodes=9, ranks_per_node=2, wall_time_minutes=90)
+    add_job(num_nodes=8)
+    add_job(num_nodes=2)
+    add_job(ranks_per_node=2, wall_time_minutes=90)
+    add_job(wall_time_minutes=90)
+    excluded = add_job()
+    request = OutlookRequest(max_nodes=4, serial_only=True, max_wall_time_min=60, exclude=(str(excluded.pk),))
+    outlook = claims.outlook(request)
+
+    assert (outlook.unfit, outlook.too_large, outlook.most_nodes) == (6, 2, 9)
+    assert (outlook.too_parallel, outlook.too_long, outlook.unplaceable) == (2, 1, 1)

@@ -23,10 +23,28 @@ def test_workflow_that_matches_nothing_is_named() -> None:
     assert "'swep'" in line and "balsam ls wf" in line
 
 
-@pytest.mark.parametrize("kind", ["processable", "unfit", "waiting"])
-def test_jobs_that_are_left_are_counted_by_what_keeps_them(kind: str) -> None:
-    [_, line] = Tally(outlook=outlook(**{kind: 7})).closing_lines()
-    assert line.startswith("7 ")
+@pytest.mark.parametrize(
+    ("counts", "told"),
+    [
+        ({"processable": 7}, "7 jobs wait for a hook or staging"),
+        ({"waiting": 7}, "7 jobs wait for their parents"),
+        ({"waiting": 1}, "1 job waits for its parents"),
+        ({"held": 2}, "2 jobs are in the hands of other launchers"),
+        ({"unfit": 2, "too_large": 2, "most_nodes": 9}, "2 jobs need more nodes than there are here, up to"),
+        ({"unfit": 1, "too_large": 1, "most_nodes": 9}, "1 job needs more nodes than there are here: 9"),
+        ({"unfit": 1, "too_parallel": 1}, "1 job has several ranks: for --job-mode mpi"),
+        ({"unfit": 3, "too_long": 3}, "3 jobs may run longer than the time that was left"),
+        ({"unfit": 3}, "3 jobs cannot be placed here: It needs a GPU"),
+    ],
+)
+def test_jobs_that_are_left_are_counted_by_what_keeps_them(counts: dict[str, int], told: str) -> None:
+    [_, line] = Tally(outlook=outlook(**counts), unplaceable="It needs a GPU").closing_lines()
+    assert line.startswith(told)
+
+
+def test_every_reason_has_a_line() -> None:
+    left = outlook(unfit=10, too_large=4, too_parallel=3, too_long=2, waiting=1, processable=1, held=1)
+    assert len(Tally(outlook=left).closing_lines()) == 8
 
 
 def test_launcher_that_was_stopped_says_by_what_and_what_that_ended() -> None:
