@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shutil
 import sys
 from typing import TYPE_CHECKING
 
@@ -93,7 +94,9 @@ async def _show_live(tally: "Tally") -> None:
     shown = ""
     try:
         while True:
-            line = tally.line()
+            line = tally.line()[
+                : shutil.get_terminal_size().columns - 1
+            ]  # one that wraps cannot be taken back
             if line != shown:
                 click.echo(f"\r\x1b[K{line}", nl=False)
                 shown = line

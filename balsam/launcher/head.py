@@ -92,6 +92,7 @@ class Head:
 
     async def _run_session(self) -> None:
         self._processor = self._start_processor()
+        self.tally.count_steps = lambda: len(self._processor.held_ids())
         watcher = Watcher(self._client, self._on_topics)
         try:
             async with self._crew:

@@ -1,6 +1,7 @@
 """What a launcher has done, and its closing words."""
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from balsam.lib.durations import human_duration
@@ -27,6 +28,8 @@ class Tally:
     #: What was left at the last look.
     outlook: Outlook | None = None
     started_at: float = field(default_factory=time.monotonic)
+    #: Asks how many hooks and transfers are under way.
+    count_steps: Callable[[], int] = field(default=lambda: 0)
 
     def add(self, reply: ReportReply) -> None:
         """Count what a report has brought about."""
@@ -37,7 +40,12 @@ class Tally:
         """One line for a live view."""
         if self.stopped:
             return f"{self.stopped}; {self.running} jobs still run (Ctrl-C kills them at once)"
-        return f"{self.running} running, {self.finished} finished, {self.failed} failed"
+        steps = self.count_steps()
+        in_steps = f", {steps} in hooks or staging" if steps else ""
+        counts = f"{self.running} running{in_steps}, {self.finished} finished, {self.failed} failed"
+        if self.running or steps or self.outlook is None:
+            return counts
+        return f"{counts}; {next(iter(self._reasons(self.outlook)), 'waiting for jobs')}"
 
     def closing_lines(self) -> list[str]:
         """Say what was done, and what is left and why."""
@@ -54,6 +62,10 @@ class Tally:
     def _left_lines(self, left: Outlook) -> list[str]:
         if left.is_empty and not (left.unfit or left.waiting or self.finished or self.failed):
             return [_nothing_text(self.workflow)]
+        return self._reasons(left)
+
+    def _reasons(self, left: Outlook) -> list[str]:
+        """Say what keeps the jobs that are left, one line for each cause."""
         up_to = ": " if left.too_large == 1 else ", up to "
         counted = (
             (left.too_large, "needs", "need", f"more nodes than there are here{up_to}{left.most_nodes}"),

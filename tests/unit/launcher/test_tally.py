@@ -52,6 +52,22 @@ def test_launcher_that_was_stopped_says_by_what_and_what_that_ended() -> None:
     assert line.startswith("The launcher was stopped by SIGINT: 2 running jobs were cut short")
 
 
+def test_live_line_tells_of_hooks_under_way() -> None:
+    tally = Tally(running=1, count_steps=lambda: 2)
+    assert tally.line() == "1 running, 2 in hooks or staging, 0 finished, 0 failed"
+
+
+def test_live_line_tells_what_an_idle_launcher_waits_for() -> None:
+    tally = Tally(finished=5, outlook=outlook(held=2, waiting=1))
+    assert tally.line() == "0 running, 5 finished, 0 failed; 2 jobs are in the hands of other launchers"
+    tally.running = 1
+    assert tally.line() == "1 running, 5 finished, 0 failed"
+
+
+def test_live_line_of_an_idle_launcher_that_stays_says_so() -> None:
+    assert Tally(outlook=outlook()).line() == "0 running, 0 finished, 0 failed; waiting for jobs"
+
+
 def test_live_line_tells_of_the_wait_for_jobs_that_are_told_to_end() -> None:
     tally = Tally(running=2)
     assert tally.line() == "2 running, 0 finished, 0 failed"
