@@ -94,9 +94,8 @@ async def _show_live(tally: "Tally") -> None:
     shown = ""
     try:
         while True:
-            line = tally.line()[
-                : shutil.get_terminal_size().columns - 1
-            ]  # one that wraps cannot be taken back
+            width = shutil.get_terminal_size().columns - 1  # a line that wraps cannot be taken back
+            line = tally.line()[:width]
             if line != shown:
                 click.echo(f"\r\x1b[K{line}", nl=False)
                 shown = line
