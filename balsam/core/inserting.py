@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING
 
 from django.db import transaction
 
-from balsam.core import columns, transitions
+from balsam.core import columns, sql, transitions
 from balsam.core.copying import copy_jobs
 from balsam.core.lifecycle import Facts, settle
-from balsam.core.models.application import ApplicationDefinition
 from balsam.core.new_families import NewFamilies
 from balsam.core.retrying import retrying_conflicts
 from balsam.states import JobState as S
@@ -50,11 +49,11 @@ def insert(jobs: Sequence["BalsamJob"]) -> None:
     for job in jobs:
         _freshen(job)
     children = [job for job in jobs if job._new_parents]
-    apps = _apps(jobs)
+    hooks = _hooks(jobs)
     with transaction.atomic() if children or len(jobs) > 1 else nullcontext():
         families = NewFamilies(jobs, children)
         pending = list(map(families.pending, jobs)) if children else [0] * len(jobs)
-        states = _first_states(jobs, apps, pending)
+        states = _first_states(jobs, hooks, pending)
         copy_jobs(jobs, {"state": states, "pending_parents": pending}, _LEFT_OUT)
         families.link()
     for job, state, count in zip(jobs, states, pending, strict=True):
@@ -66,17 +65,18 @@ def insert(jobs: Sequence["BalsamJob"]) -> None:
 
 def _freshen(job: "BalsamJob") -> None:
     job.__dict__.update(_FRESH)
-    if type(job.job_id) is not uuid.UUID:
-        columns.clean_job(job, ["job_id"])
+    if type(job.job_id) is not uuid.UUID or type(job.application) is not str:
+        columns.clean_job(job, ["job_id", "application"])
 
 
-def _apps(jobs: Iterable["BalsamJob"]) -> dict[str, ApplicationDefinition]:
-    names = filter(columns.is_storable_text, {job.application for job in jobs if job.application})
-    return {app.name: app for app in ApplicationDefinition.objects.filter(name__in=names)}
+def _hooks(jobs: Iterable["BalsamJob"]) -> dict[str, bool]:
+    """Application -> whether it has a preprocess hook, for those that exist."""
+    names = list(filter(columns.is_storable_text, {job.application for job in jobs}))
+    return dict(sql.fetch("known_apps", names=names))
 
 
 def _first_states(
-    jobs: Sequence["BalsamJob"], apps: Mapping[str, ApplicationDefinition], pending: Sequence[int]
+    jobs: Sequence["BalsamJob"], hooks: Mapping[str, bool], pending: Sequence[int]
 ) -> list[str]:
     settled: dict[tuple[str, bool, bool], str] = {}
     states = []
@@ -87,15 +87,15 @@ def _first_states(
         stages_in = bool(job.stage_in_url or (job.input_files and job._new_parents))
         case = (job.application, stages_in, count > 0 and bool(job.wait_for_parents))
         if case not in settled:
-            settled[case] = _first_state(apps.get(job.application), *case[1:])
+            settled[case] = _first_state(hooks.get(job.application), *case[1:])
         states.append(settled[case])
     return states
 
 
-def _first_state(app: ApplicationDefinition | None, stages_in: bool, waits: bool) -> str:
+def _first_state(has_preprocess: bool | None, stages_in: bool, waits: bool) -> str:
     facts = Facts(
-        app_known=app is not None,
-        has_preprocess=app is not None and bool(app.preprocess),
+        app_known=has_preprocess is not None,
+        has_preprocess=bool(has_preprocess),
         stages_in=stages_in,
         pending_parents=int(waits),
     )

@@ -3,6 +3,7 @@
 import json
 import math
 import sys
+import uuid
 
 import pytest
 from django.db import models
@@ -110,6 +111,19 @@ def test_numbers_given_as_text_are_read():
     job = add_job(num_nodes="4", wall_time_minutes=2.0, gpus_per_rank=1)
 
     assert (stored(job).num_nodes, stored(job).wall_time_minutes, stored(job).gpus_per_rank) == (4, 2, 1.0)
+
+
+@pytest.mark.parametrize("job_id", ["x", 5.5, [1]])
+def test_what_is_no_id_is_refused(job_id: object):
+    with pytest.raises(UsageError, match="job_id of job"):
+        BalsamJob(job_id=job_id).save()
+
+
+def test_an_id_given_as_text_is_read():
+    job_id = uuid.uuid4()
+    BalsamJob(job_id=str(job_id), application=["odd"]).save()
+
+    assert BalsamJob.objects.get(pk=job_id).application == "['odd']"
 
 
 def test_an_unknown_policy_is_refused():
