@@ -2,7 +2,7 @@
 
 import uuid
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from graphlib import CycleError as Knot
 from graphlib import TopologicalSorter
 from itertools import pairwise
@@ -50,8 +50,19 @@ def add_edges(edges: Sequence[Edge]) -> int:
         waits: dict[uuid.UUID, list[JobState]] = defaultdict(list)
         for (_, child), state in made.items():
             waits[child].append(state)
-        transitions.add_waits(waits)
+        _note_late(transitions.add_waits(waits), made)
     return len(made)
+
+
+def _note_late(late: Iterable[uuid.UUID], made: Mapping[Edge, JobState]) -> None:
+    """Let the histories of children that cannot wait any more say for which new parent they do not."""
+    parents = {child: parent for (parent, child), state in made.items() if state != JobState.JOB_FINISHED}
+    of_child = {child: parents[child] for child in late if child in parents}
+    if of_child:
+        from balsam.core.models.job import BalsamJob
+
+        labels = {job.pk: job.cute_id for job in BalsamJob.objects.filter(pk__in=of_child.values())}
+        transitions.note_late({child: labels[parent] for child, parent in of_child.items()})
 
 
 def _insert_missing(edges: Sequence[Edge]) -> dict[Edge, JobState]:
@@ -98,8 +109,8 @@ def set_parents(job: "BalsamJob", parents: Iterable[Any]) -> None:
         transitions.lock_families()
         transitions.lock_parents([job.job_id])  # a parent that goes must not count this job down meanwhile
         JobDependency.objects.filter(child_id=job.job_id).exclude(parent_id__in=ids).delete()
-        _insert_missing([(parent, job.job_id) for parent in ids])
-        transitions.follow_parents([job.job_id])
+        made = _insert_missing([(parent, job.job_id) for parent in ids])
+        _note_late(transitions.follow_parents([job.job_id]), made)
     job._reload_state()
 
 

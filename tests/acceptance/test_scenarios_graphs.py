@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from balsam.core.models import BalsamJob
+from balsam.launcher import dag
 from tests.jobs import add_app, add_job, history
 from tests.launching import dag_script, finish, launcher, lines, run_launcher, script
 from tests.waiting import wait_until
@@ -140,3 +141,24 @@ for number in range(5):
     assert {job.get_parents_by_id()[0] for job in BalsamJob.objects.filter(name__startswith="map")} == {
         str(first.job_id)
     }
+
+
+def test_edges_that_a_script_adds_under_a_running_launcher_hold(tmp_path: Path) -> None:
+    """As scripts do: two jobs, then the edge, though the launcher may have started both by then."""
+    notes = tmp_path / "notes"
+    add_app("note", str(script(tmp_path, "note", f"#!/bin/sh\nsleep 0.4\necho $1 >> {notes}\n")))
+    with launcher("--persistent") as running:
+        add_job(application="note", args="first")
+        wait_until(lambda: lines(notes))
+        for number in range(4):
+            parent, child = (
+                add_job(application="note", args=f"{kind}{number}", name=kind, node_packing_count=16)
+                for kind in ("parent", "child")
+            )
+            dag.add_dependency(parent, child)
+        wait_until(lambda: len(lines(notes)) >= 9)
+        running.send_signal(signal.SIGTERM)
+        finish(running)
+    order = lines(notes)
+    assert len(order) == 9
+    assert all(order.index(f"parent{n}") < order.index(f"child{n}") for n in range(4))

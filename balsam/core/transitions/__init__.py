@@ -5,6 +5,7 @@ statement. A job's first state is written with its row, and its history entry by
 """
 
 from balsam.core.transitions.family_lock import lock_families, share_families
+from balsam.core.transitions.late_parents import note_late
 from balsam.core.transitions.parents import (
     add_waits,
     delete,
@@ -27,6 +28,7 @@ __all__ = [
     "lock_against_end",
     "lock_families",
     "lock_parents",
+    "note_late",
     "re_evaluate",
     "recover",
     "replan",

@@ -12,12 +12,11 @@ from django.db import transaction
 
 from balsam.core import notices, sql
 from balsam.core.retrying import retrying
+from balsam.core.transitions import late_parents
 from balsam.core.transitions.batch import Batch, Row
 from balsam.core.transitions.family_lock import lock_families
 from balsam.states import JobState as S
 
-#: What a job is in before it is started, or after it was reset to run from the beginning.
-_UNSTARTED = (S.READY, S.STAGED_IN, S.PREPROCESSED)
 _WAITING = (S.CREATED, S.AWAITING_PARENTS)
 _NEVER_FINISH = (S.FAILED, S.USER_KILLED)
 
@@ -81,33 +80,45 @@ def _waiting_children(parents: Sequence[uuid.UUID]) -> list[tuple[uuid.UUID, int
 def re_evaluate(child_ids: Iterable[uuid.UUID]) -> None:
     """Count the parents of these jobs anew, after edges have come or gone, and move them accordingly.
 
-    A job that has not started yet goes back to AWAITING_PARENTS; one that has is left alone.
+    A job that has not started yet, or only just, goes back to AWAITING_PARENTS; others are left alone.
     """
     with transaction.atomic():
         lock_families()
         follow_parents(child_ids)
 
 
-def follow_parents(child_ids: Iterable[uuid.UUID]) -> None:
-    """Do what `re_evaluate` does, in a transaction that has its turn, or for jobs that only it knows."""
+def follow_parents(child_ids: Iterable[uuid.UUID]) -> list[uuid.UUID]:
+    """Do what `re_evaluate` does, in a transaction that has its turn, or for jobs that only it knows.
+
+    Returns the jobs that cannot wait any more.
+    """
     wanted = [_as_uuid(child) for child in child_ids]
     lock_parents(wanted)
     batch = Batch.lock(wanted)
     counts = count_parents(wanted)
+    called_back = late_parents.can_wait(batch.rows.values())
+    late = []
     for row in batch.rows.values():
         if row.state in _WAITING or _is_unstarted(row):
             batch.add_parents(row, *counts.get(row.job_id, (0, 0)))
             _follow(batch, row)
+        elif row.job_id in called_back:
+            batch.add_parents(row, *counts.get(row.job_id, (0, 0)))
+            late_parents.call_back(batch, row)
+        elif late_parents.is_too_late(row):
+            late.append(row.job_id)
     resolve(batch.write())
+    return late
 
 
-def add_waits(parents: Mapping[uuid.UUID, Sequence[S]]) -> None:
+def add_waits(parents: Mapping[uuid.UUID, Sequence[S]]) -> list[uuid.UUID]:
     """Let jobs wait for new parents: child -> the states of the parents it has got.
 
     Runs in the transaction that has locked these parents; costs nothing per parent that was there before.
+    Returns the jobs that cannot wait any more.
     """
     batch = Batch.lock(parents)
-    others = [row.job_id for row in batch.rows.values() if row.state is S.CREATED or _is_unstarted(row)]
+    others = [row.job_id for row in batch.rows.values() if row.state is not S.AWAITING_PARENTS]
     for row in batch.rows.values():
         if row.state is S.AWAITING_PARENTS:
             states = parents[row.job_id]
@@ -116,8 +127,7 @@ def add_waits(parents: Mapping[uuid.UUID, Sequence[S]]) -> None:
             batch.add_parents(row, row.facts.pending_parents + unfinished, failed)
             _follow(batch, row)
     resolve(batch.write())
-    if others:
-        follow_parents(others)
+    return follow_parents(others) if others else []
 
 
 def _follow(batch: Batch, row: Row) -> None:
@@ -128,7 +138,7 @@ def _follow(batch: Batch, row: Row) -> None:
 
 
 def _is_unstarted(row: Row) -> bool:
-    return row.state in _UNSTARTED and row.held_by is None
+    return row.state in late_parents.UNSTARTED and row.held_by is None
 
 
 @retrying
