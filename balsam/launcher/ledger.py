@@ -52,7 +52,6 @@ class Ledger:
         self._pending: dict[str, _Pending] = {}
         #: Jobs that can never be placed here, with the reason.
         self.unplaceable: dict[str, str] = {}
-        self.started = 0
         #: Started and not ended.
         self.running = 0
         self._queued: Counter[int] = Counter()
@@ -76,7 +75,6 @@ class Ledger:
         if job is None:
             return None
         job.is_started = True
-        self.started += 1
         self.running += 1
         self._queued[job.worker] -= 1
         if not job.is_lost:
