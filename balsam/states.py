@@ -90,3 +90,56 @@ def may_follow(state: JobState, new: JobState) -> bool:
     if new in (S.FAILED, S.USER_KILLED):
         return state not in END_STATES
     return new in TRANSITIONS[state]
+
+
+class BatchJobState(StrEnum):
+    """Where a batch job, an allocation asked of a scheduler, is on its way."""
+
+    #: Intended; the scheduler has not taken it yet, or nobody knows whether it has.
+    PENDING_SUBMISSION = "pending_submission"
+    #: It waits in a queue of the scheduler.
+    QUEUED = "queued"
+    #: The scheduler has started it.
+    RUNNING = "running"
+    #: A user wants it gone; the scheduler has not confirmed that yet.
+    PENDING_DELETION = "pending_deletion"
+    #: It has ended, in whatever way; see `BatchJobEnd`.
+    FINISHED = "finished"
+    #: The scheduler has refused it.
+    SUBMIT_FAILED = "submit_failed"
+    #: The scheduler says something of it that is in no table; never stored.
+    UNKNOWN = "unknown"
+
+
+#: Nothing moves it any more.
+BATCH_JOB_END_STATES = (BatchJobState.FINISHED, BatchJobState.SUBMIT_FAILED)
+#: The scheduler has it, or may have it.
+BATCH_JOB_LIVE_STATES = (
+    BatchJobState.PENDING_SUBMISSION,
+    BatchJobState.QUEUED,
+    BatchJobState.RUNNING,
+    BatchJobState.PENDING_DELETION,
+)
+
+
+class BatchJobEnd(StrEnum):
+    """How a batch job ended."""
+
+    #: Its script exited with 0.
+    COMPLETED = "completed"
+    #: Its script exited with another code.
+    FAILED = "failed"
+    #: Its time was over.
+    TIMEOUT = "timeout"
+    #: Somebody cancelled it.
+    CANCELLED = "cancelled"
+    #: The scheduler took its nodes for another.
+    PREEMPTED = "preempted"
+    #: A node of it died.
+    NODE_FAIL = "node_fail"
+    #: It used more memory than it had.
+    OUT_OF_MEMORY = "out_of_memory"
+    #: The scheduler lists it no more, and keeps no account of it.
+    VANISHED = "vanished"
+    #: It has ended, and nobody says how.
+    UNKNOWN = "unknown"

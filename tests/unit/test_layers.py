@@ -21,12 +21,14 @@ BELOW["config"] = {"platform", "schemas"} | BELOW["schemas"]
 BELOW["client"] = {"config"} | BELOW["config"]
 BELOW["api"] = {"client"} | BELOW["client"]
 BELOW["processing"] = {"api"} | BELOW["api"]
-BELOW["launcher"] = {"processing"} | BELOW["processing"]
+BELOW["batch"] = {"processing"} | BELOW["processing"]
+BELOW["launcher"] = {"batch"} | BELOW["batch"]
 BELOW["agent"] = BELOW["launcher"]
+BELOW["localqueue"] = BELOW["selftest"] = BELOW["platform"]
 BELOW["core"] = {"postgres", "schemas", "django_settings"} | BELOW["schemas"]
 BELOW["server"] = {"core"} | BELOW["core"]
 BELOW["dashboard"] = BELOW["server"]
-BELOW["cli"] = {"agent", "launcher", "core", "postgres"} | BELOW["launcher"]
+BELOW["cli"] = {"agent", "launcher", "localqueue", "selftest", "core", "postgres"} | BELOW["launcher"]
 
 #: Modules that are the face of another layer.
 EXCEPTIONS: dict[str, set[str]] = {"launcher/dag.py": {"core"}, "launcher/futures.py": {"core"}}

@@ -1,0 +1,122 @@
+"""Batch jobs (allocations asked of a scheduler) as clients ask for and see them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from balsam.states import BatchJobEnd, BatchJobState
+
+__all__ = [
+    "BatchJobInfo",
+    "BatchJobObservation",
+    "BatchJobRequest",
+    "Demand",
+    "DemandRequest",
+    "ObservationReply",
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchJobRequest:
+    """An intent: an allocation that is wanted. ``scheduler`` is the adapter's name."""
+
+    scheduler: str
+    project: str
+    queue: str
+    num_nodes: int
+    wall_time_min: int
+    #: "serial" or "mpi".
+    job_mode: str
+    workflow: str = ""
+    #: More words for the submit command, as the user wrote them.
+    sched_flags: str = ""
+    #: More values for the job template.
+    optional_params: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchJobInfo:
+    """A batch job as the core knows it; times are aware UTC."""
+
+    batch_job_id: int
+    #: Part of its name at the scheduler, by which it is found when nobody knows whether it was submitted.
+    marker: str
+    scheduler: str
+    scheduler_id: str
+    state: BatchJobState
+    native_state: str
+    project: str
+    queue: str
+    num_nodes: int
+    wall_time_min: int
+    job_mode: str
+    workflow: str
+    sched_flags: str
+    optional_params: Mapping[str, str]
+    #: False for those of the user's that Balsam has not submitted.
+    from_balsam: bool
+    created: datetime
+    #: When the submit command was last begun; None before the first time.
+    submit_began: datetime | None
+    submitted: datetime | None
+    started: datetime | None
+    ended: datetime | None
+    end: BatchJobEnd | None
+    #: Why it waits, was refused, or ended; for people.
+    reason: str
+    #: The rendered script.
+    command: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchJobObservation:
+    """What a scheduler said of one batch job; None and '' leave what is known.
+
+    It is applied only if the batch job may be in that state after the one it is in.
+    """
+
+    scheduler: str
+    scheduler_id: str
+    state: BatchJobState
+    native_state: str = ""
+    #: Given for batch jobs that may not be Balsam's: then a row is made when there is none.
+    name: str = ""
+    queue: str = ""
+    project: str = ""
+    num_nodes: int | None = None
+    wall_time_min: int | None = None
+    started: datetime | None = None
+    ended: datetime | None = None
+    end: BatchJobEnd | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ObservationReply:
+    """How many observations changed a row, and the batch jobs that ended by them."""
+
+    changed: int
+    ended: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DemandRequest:
+    """Ask for the work that launchers could do, of jobs whose workflow contains ``workflow``."""
+
+    workflow: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Demand:
+    """``count`` jobs of one shape.
+
+    ``is_ready`` jobs are free to be run; the others become so when hooks, staging or parents are done.
+    ``packing`` jobs fit on one node at once; 1 for a job that needs whole nodes.
+    """
+
+    num_nodes: int
+    num_ranks: int
+    packing: int
+    wall_time_min: int
+    is_ready: bool
+    count: int
