@@ -19,6 +19,7 @@ from pytest_django import DjangoDbBlocker
 import balsam
 from tests.commands import Finished, run_balsam
 from tests.databases import create_database, discard_database, empty_tables
+from tests.slurm.cluster import SlurmCluster, why_no_slurm
 
 #: Names the directory of the whole run; xdist workers inherit it.
 RUN_DIR = "BALSAM_TEST_RUN_DIR"
@@ -89,6 +90,27 @@ def active_database(db_path: Path) -> Iterator[None]:
             yield
         finally:
             connections.close_all()
+
+
+@pytest.fixture(scope="session")
+def slurm_cluster() -> Iterator[SlurmCluster]:
+    """This test process's own Slurm of four nodes on this host; skips where it cannot be started."""
+    if reason := why_no_slurm():
+        pytest.skip(reason)
+    cluster = SlurmCluster(process_dir() / "slurm")
+    try:
+        cluster.start()
+        yield cluster
+    finally:
+        cluster.stop()
+
+
+@pytest.fixture
+def slurm(slurm_cluster: SlurmCluster) -> Iterator[SlurmCluster]:
+    """The real Slurm with all nodes idle; what the test has left in it is cancelled."""
+    slurm_cluster.reset()
+    yield slurm_cluster
+    slurm_cluster.reset()
 
 
 @pytest.fixture
