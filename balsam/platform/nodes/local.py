@@ -1,20 +1,35 @@
-"""This host as the only node: laptops, workstations, and every machine without an adapter of its own."""
+"""This host: laptops, workstations, and the node of an allocation on which a launcher runs."""
 
 import os
 import socket
+from collections.abc import Mapping
 
 import psutil
 
-from balsam.platform.nodes.node import Node
+from balsam.platform.nodes.node import FoundNode, NodeDescription
 
-__all__ = ["local_nodes"]
+__all__ = ["is_this_host", "local_node", "this_host"]
 
 
-def local_nodes(gpus_per_node: int) -> list[Node]:
-    """Return this host, with the CPUs this process may run on and GPUs numbered from 0."""
-    memory_mb = psutil.virtual_memory().total // 2**20
-    gpus = tuple(str(number) for number in range(gpus_per_node))
-    return [Node(socket.gethostname(), _usable_cpus(), gpus, memory_mb)]
+def local_node(environ: Mapping[str, str]) -> list[FoundNode]:
+    """Return this host as the only node."""
+    return [FoundNode(name=socket.gethostname())]
+
+
+def is_this_host(name: str, environ: Mapping[str, str]) -> bool:
+    """Say whether a node of the allocation is the host of this process.
+
+    Slurm's own name of it counts, too: a node need not be called as its host.
+    """
+    return (
+        name == environ.get("SLURMD_NODENAME")
+        or name.partition(".")[0] == socket.gethostname().partition(".")[0]
+    )
+
+
+def this_host() -> NodeDescription:
+    """Describe this host: the CPUs this process may run on, and its memory."""
+    return NodeDescription(cpus=_usable_cpus(), memory_mb=psutil.virtual_memory().total // 2**20)
 
 
 def _usable_cpus() -> tuple[int, ...]:

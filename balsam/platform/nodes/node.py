@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-__all__ = ["Node"]
+__all__ = ["FoundNode", "Node", "NodeDescription"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,3 +25,22 @@ class Node:
         for what, names in (("CPU", self.cpus), ("GPU", self.gpus)):
             if len(set(names)) != len(names):
                 raise ValueError(f"node {self.name} names a {what} twice: {names}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeDescription:
+    """What is known beforehand of a machine's nodes; empty or 0 where it is not."""
+
+    cpus: tuple[int, ...] = ()
+    gpus: tuple[str, ...] = ()
+    memory_mb: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FoundNode:
+    """A node as the environment of the batch job tells of it; 0 where it does not say how many."""
+
+    name: str
+    num_cpus: int = 0
+    num_gpus: int = 0
+    memory_mb: int = 0
