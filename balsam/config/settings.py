@@ -43,6 +43,8 @@ class UserSettings:
     #: Cores to bind serial jobs to; 0: all that a node has.
     SERIAL_CORES_PER_NODE: int = 0
     SERIAL_HYPERTHREAD_STRIDE: int = 1
+    #: Nodes' worth of batch jobs that the local queue runs at once.
+    LOCAL_QUEUE_SLOTS: int = 1
     LOG_HANDLER_LEVEL: str = "INFO"
     LOG_BACKUP_COUNT: int = 5
     #: Bytes of a log file before the next one is begun; 0: no limit.
@@ -73,6 +75,7 @@ _AT_LEAST = {
     "MAX_CONCURRENT_MPIRUNS": 1,
     "SERIAL_CORES_PER_NODE": 0,
     "SERIAL_HYPERTHREAD_STRIDE": 1,
+    "LOCAL_QUEUE_SLOTS": 1,
     "LOG_BACKUP_COUNT": 0,
     "LOG_FILE_SIZE_LIMIT": 0,
 }
