@@ -11,7 +11,7 @@ import click
 
 DEBUG = "--debug"
 #: Options that only their full name calls, since they are newer than the prefixes people type.
-EXACT_OPTIONS = frozenset({DEBUG, "--memory-mb-per-node"})
+EXACT_OPTIONS = frozenset({DEBUG, "--memory-mb-per-node", "--list-users"})
 
 F = TypeVar("F", bound=Callable[..., Any])
 _NEGATIVE_NUMBER = re.compile(r"^-\d+(\.\d*)?$|^-\.\d+$")

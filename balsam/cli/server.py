@@ -13,24 +13,40 @@ from balsam.exceptions import DatabaseUnreachable
 
 _STATUS_COLUMNS = [Column(name) for name in ("db_path", "is_running", "host", "port", "pid", "socket_dir")]
 _CONNECTION_COLUMNS = [Column(name) for name in ("pid", "application", "user", "state", "query")]
+_USER_COLUMNS = [Column(name) for name in ("user", "is_owner", "connections")]
 
 
 @click.command(
     cls=BalsamCommand,
     help="Start, stop or inspect the server of the active database.",
-    examples=["balsam server --connect", "balsam server --status -o json", "balsam server --reset"],
+    examples=[
+        "balsam server --connect",
+        "balsam server --status -o json",
+        "balsam server --reset",
+        "balsam server --add-user maria",
+    ],
 )
 @click.option("--connect", is_flag=True, help="Connect to it; start it if it is down.")
 @click.option("--reset", is_flag=True, help="Stop it and start it again.")
 @click.option("--stop", is_flag=True, help="Stop it; its clients are cut off.")
 @click.option("--status", is_flag=True, help="Say whether it runs, and where.")
 @click.option("--list-active-connections", is_flag=True, help="List who is connected.")
+@click.option("--add-user", metavar="U", help="Let another user of this machine work in the database.")
+@click.option("--drop-user", metavar="U", help="Take that right away again.")
+@click.option("--list-users", is_flag=True, help="List the owner and the users added.")
 @click.option("--force-takeover", is_flag=True, help="With --connect: another host's server is surely dead.")
 @output_option
-def server(force_takeover: bool, output: OutputFormat, **actions: bool) -> None:
+def server(
+    force_takeover: bool,
+    output: OutputFormat,
+    add_user: str | None,
+    drop_user: str | None,
+    **flags: bool,
+) -> None:
     """Do the one thing asked for."""
     from balsam.postgres.active import active_db_path
 
+    actions = {**flags, "add_user": add_user is not None, "drop_user": drop_user is not None}
     asked_for = [name for name, is_given in actions.items() if is_given]
     if len(asked_for) != 1:
         raise click.UsageError(f"Give exactly one of {', '.join(map(option_name, actions))}.")
@@ -43,6 +59,9 @@ def server(force_takeover: bool, output: OutputFormat, **actions: bool) -> None:
         "stop": lambda: stop(db_path),
         "status": lambda: show_status(db_path, output),
         "list_active_connections": lambda: show_connections(db_path, output),
+        "list_users": lambda: show_users(db_path, output),
+        "add_user": lambda: add(db_path, add_user or ""),
+        "drop_user": lambda: drop(db_path, drop_user or ""),
     }
     functions[asked_for[0]]()
 
@@ -73,8 +92,10 @@ def connect(db_path: Path, force_takeover: bool) -> None:
 def reset(db_path: Path) -> None:
     """Stop the server and start it again."""
     from balsam.postgres import Cluster
+    from balsam.postgres.cluster import check_is_here
     from balsam.postgres.sessions import check_login
 
+    check_is_here(db_path)
     Cluster(db_path).reset()
     check_login(db_path)
     click.echo(f"Stopped the server of {db_path} and started it again.")
@@ -83,7 +104,9 @@ def reset(db_path: Path) -> None:
 def stop(db_path: Path) -> None:
     """Stop the server."""
     from balsam.postgres import Cluster
+    from balsam.postgres.cluster import check_is_here
 
+    check_is_here(db_path)
     was_running = Cluster(db_path).stop()
     click.echo(
         f"Stopped the server of {db_path}." if was_running else f"The server of {db_path} was not running."
@@ -108,3 +131,32 @@ def show_connections(db_path: Path, output: OutputFormat) -> None:
     from balsam.postgres.sessions import active_connections
 
     display([asdict(row) for row in active_connections(db_path)], _CONNECTION_COLUMNS, output)
+
+
+def show_users(db_path: Path, output: OutputFormat) -> None:
+    """Print who can log in."""
+    from balsam.postgres.sharing import list_users
+
+    display([asdict(user) for user in list_users(db_path)], _USER_COLUMNS, output)
+
+
+def add(db_path: Path, user: str) -> None:
+    """Let a user log in, and say how they do."""
+    from balsam.postgres.sharing import add_user
+
+    path = add_user(db_path, user)
+    click.echo(f"Added the user {user!r}. The way in, with a password of their own, is in the file")
+    click.echo(f"  {path}")
+    click.echo(
+        "which only you can read. Give it to them by a safe way: they save it as `server-info`, mode 0600, in"
+        " a directory of their own, and type `. balsamactivate DIRECTORY`."
+    )
+    click.echo("Note: who can add jobs can have anything run by the launchers of this database.", err=True)
+
+
+def drop(db_path: Path, user: str) -> None:
+    """Take the right to log in away."""
+    from balsam.postgres.sharing import drop_user
+
+    drop_user(db_path, user)
+    click.echo(f"Dropped the user {user!r}; their connections are cut, their jobs stay.")

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from balsam.exceptions import ConflictError, DatabaseUnreachable
+from balsam.exceptions import ConflictError, DatabaseError, DatabaseUnreachable
 from balsam.postgres import ownership
 from balsam.postgres.accounts import check_may_control, may_control
 from balsam.postgres.addresses import discard_socket_dir
@@ -147,10 +147,28 @@ class Cluster:
 
 
 def _check_remote(info: ServerInfo) -> bool:
-    if not answers_on_tcp(info):
+    """Say that nothing was started; raises DatabaseUnreachable where the server does not answer."""
+    if answers_on_tcp(info):
+        return False
+    where = f"Nothing answers at {info.host or 'localhost'}, port {info.port}"
+    if info.owner:
         raise DatabaseUnreachable(
-            f"Nothing answers at {info.host or 'localhost'}, port {info.port}; this directory holds only the"
-            " `server-info` of a database elsewhere.\n"
-            "Open the tunnel to its host, or run `balsam server --connect` there."
+            f"{where}: the server of {info.db_path} is down or has moved, and its owner, {info.owner}, alone"
+            f" starts it.\nAsk {info.owner} to run `balsam server --connect`; on another host than the"
+            " server's, open a tunnel to that."
         )
-    return False
+    raise DatabaseUnreachable(
+        f"{where}; this directory holds only the `server-info` of a database elsewhere.\n"
+        "Open the tunnel to its host, or run `balsam server --connect` there."
+    )
+
+
+def check_is_here(db_path: Path) -> None:
+    """Raise DatabaseError where only the `server-info` of a database elsewhere is: nothing to stop."""
+    if not Layout(db_path).has_cluster:
+        info = read_server_info(db_path)
+        host = f" on host {info.host}" if info.host else ""
+        raise DatabaseError(
+            f"{db_path} holds only the `server-info` of a database elsewhere ({info.db_path}{host}).\n"
+            f"Its server is started and stopped there, by its owner{', ' if info.owner else ''}{info.owner}."
+        )

@@ -73,8 +73,8 @@ def address(info: ServerInfo) -> str:
 
 
 def has_socket(info: ServerInfo) -> bool:
-    """Say whether the server's socket can be seen by this process."""
-    return bool(info.socket_dir) and os.path.exists(socket_path(info))
+    """Say whether this process may use the server's socket."""
+    return bool(info.socket_dir) and os.access(socket_path(info), os.R_OK | os.W_OK)
 
 
 def socket_path(info: ServerInfo) -> str:

@@ -24,8 +24,8 @@ class ServerInfo:
 
     ``host`` is the short name of the server's host, ``port`` its TCP port (0: none known), ``user`` the role
     of the owner, ``socket_dir`` the directory of its socket on that host, ``instance_id`` a name of the
-    database that no other has, ``db_path`` the directory it was written in. ``extra`` holds all other keys,
-    which belong to somebody else.
+    database that no other has, ``db_path`` the directory it was written in. ``owner`` is who may start the
+    server, in a file made for another user. ``extra`` holds all other keys, which belong to somebody else.
     """
 
     host: str
@@ -37,6 +37,7 @@ class ServerInfo:
     boot_id: str = ""
     pg_bin: str = ""
     db_path: str = ""
+    owner: str = ""
     extra: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     @classmethod
@@ -81,7 +82,9 @@ def read_server_info(db_path: Path) -> ServerInfo:
         ) from error
     except OSError as error:
         raise DatabaseError(
-            f"Cannot read {path}: {error.strerror}.\nOnly the owner of the database may read it."
+            f"Cannot read {path}: {error.strerror}. Only the owner of the database may.\n"
+            "Ask them for a file of your own (`balsam server --add-user YOU`), save it as `server-info` in a"
+            " directory of yours, and activate that one."
         ) from error
     except ValueError as error:  # also of json and of UTF-8
         raise DatabaseError(
@@ -103,4 +106,9 @@ def protect_server_info(db_path: Path) -> bool:
 
 def write_server_info(db_path: Path, info: ServerInfo) -> None:
     """Write `server-info` (mode 0600) as one line, replacing the old file in one step."""
-    write_atomically(db_path / "server-info", json.dumps(info.to_json()) + "\n", MODE)
+    write_atomically(db_path / "server-info", server_info_text(info), MODE)
+
+
+def server_info_text(info: ServerInfo) -> str:
+    """Return the contents of the file: one line."""
+    return json.dumps(info.to_json()) + "\n"

@@ -1,13 +1,19 @@
-"""Who is connected to a server."""
+"""Log in to a server: as its administrator, to look after it, and as any script does."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from balsam.exceptions import DatabaseError, DatabaseUnreachable
 from balsam.postgres.connecting import DATABASE, connection_params, params_for
 from balsam.postgres.initdb import ADMIN
 from balsam.postgres.layout import Layout
 from balsam.postgres.serverinfo import read_server_info
+
+if TYPE_CHECKING:
+    from psycopg2.extensions import connection
 
 _CONNECT_SEC = 10
 _QUERY_LENGTH = 60
@@ -31,6 +37,22 @@ def active_connections(db_path: Path) -> list[Connection]:
 
     Raises DatabaseUnreachable when the server does not answer.
     """
+    with admin_connection(db_path) as connection, connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT pid, coalesce(application_name, ''), coalesce(usename, ''), coalesce(state, ''),"
+            " left(query, %s) FROM pg_stat_activity"
+            " WHERE datname = %s AND pid <> pg_backend_pid() ORDER BY backend_start, pid",
+            (_QUERY_LENGTH, DATABASE),
+        )
+        return [Connection(*row) for row in cursor.fetchall()]
+
+
+@contextmanager
+def admin_connection(db_path: Path) -> Iterator["connection"]:
+    """Give a transaction of the server's superuser, committed at the end.
+
+    Raises DatabaseUnreachable when the server does not answer, DatabaseError for all but its owner.
+    """
     import psycopg2  # costs 40 ms, which not every command that imports this needs
 
     info = read_server_info(db_path)
@@ -40,14 +62,8 @@ def active_connections(db_path: Path) -> list[Connection]:
     except psycopg2.OperationalError as error:
         raise unreachable(db_path, error) from error
     try:
-        with connection, connection.cursor() as cursor:
-            cursor.execute(
-                "SELECT pid, coalesce(application_name, ''), coalesce(usename, ''), coalesce(state, ''),"
-                " left(query, %s) FROM pg_stat_activity"
-                " WHERE datname = %s AND pid <> pg_backend_pid() ORDER BY backend_start, pid",
-                (_QUERY_LENGTH, DATABASE),
-            )
-            return [Connection(*row) for row in cursor.fetchall()]
+        with connection:
+            yield connection
     finally:
         connection.close()
 
