@@ -30,6 +30,8 @@ class UserSettings:
     SCHEDULER_STATUS_EXE: str = ""
     #: The MPI launcher.
     MPI_RUN_TEMPLATE: str = "auto"
+    #: What starts the workers of serial mode on other nodes: ssh, or an MPI launcher as above.
+    WORKER_LAUNCHER: str = "auto"
     #: How the nodes of an allocation are found.
     WORKER_DETECTION_TYPE: str = "auto"
     #: Project of allocations for which none is given.

@@ -1,7 +1,8 @@
-"""The workers of a launcher: their processes, their links, and what each is doing.
+"""The workers of a launcher: one for each node, or one for all; what each is doing, and who replaces it.
 
 A worker is started in a session of its own, so a signal to the launcher's terminal reaches only the head,
-which decides; a worker whose head dies kills what it runs.
+which decides; a worker whose head dies kills what it runs. A worker that dies is replaced; nodes on which
+that happens too often are given up, and the launcher goes on with the others.
 """
 
 import asyncio
@@ -9,198 +10,152 @@ import contextlib
 import logging
 import os
 import signal
-import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from types import TracebackType
 
-from balsam.exceptions import WorkerError
-from balsam.launcher.channel import ChannelIdentity, Message, new_secret
-from balsam.launcher.head_channel import WorkerLink, WorkerListener
+from balsam.exceptions import ChannelError, WorkerError
+from balsam.launcher.channel import Message
+from balsam.launcher.crew_member import CrewMember
+from balsam.launcher.head_address import head_address
+from balsam.launcher.hiring import Hiring, Post, worker_environ
 from balsam.launcher.options import LauncherOptions
-from balsam.launcher.pacing import Pacing
-from balsam.launcher.run_messages import run_messages
-from balsam.launcher.worker_setup import WorkerSetup
 from balsam.lib.processes import orphans_of
 from balsam.platform.nodes import Node
-from balsam.schemas.jobs import JobSpec
+from balsam.platform.nodes.local import is_this_host
 from balsam.schemas.sessions import SessionInfo
 
 __all__ = ["Crew", "CrewMember"]
 
 logger = logging.getLogger(__name__)
 
-_READY_SEC = 60.0
-#: A worker that dies is replaced so many times in one launcher run.
-_REPLACEMENTS = 3
+#: After so many failures the nodes of a worker are given up.
+_MAX_FAILURES = 4
+#: Before the second replacement; twice as long before each further one.
+_FIRST_PAUSE_SEC = 1.0
+#: What has started a worker elsewhere may take so long to see that it has died.
+_WIND_UP_SEC = 5.0
+#: Workers that are started at once.
+_MAX_STARTING = 100
 
 OnMessage = Callable[["CrewMember", Message], None]
-
-
-@dataclass(slots=True)
-class CrewMember:
-    """One worker and the nodes it owns."""
-
-    worker_id: int
-    nodes: list[Node]
-    process: asyncio.subprocess.Process
-    link: WorkerLink
-    pacing: Pacing = field(default_factory=Pacing)
-    #: It has room and nothing queued.
-    is_starved: bool = True
-    #: When it last got, started or ended something.
-    last_progress: float = field(default_factory=time.monotonic)
-    has_said_bye: bool = False
-
-    @property
-    def name(self) -> str:
-        """For messages."""
-        return f"{self.worker_id} on {self.nodes[0].name} (pid {self.process.pid})"
-
-    def run(self, specs: list[JobSpec]) -> None:
-        """Queue jobs."""
-        for message in run_messages(specs):
-            self.link.send(message)
-
-    def note_progress(self, started: int, ended: int, now: float, *, is_starved: bool) -> None:
-        """Take in how many jobs have started and ended."""
-        self.is_starved = is_starved
-        if started:
-            self.pacing.note_starts(started, now)
-        if started or ended:
-            self.pacing.is_blocked = False
-            self.last_progress = now
-
-    def give_back(self) -> None:
-        """Ask for what has not started."""
-        self.link.send({"type": "give_back"})
+OnGivenUp = Callable[[str, str], None]
 
 
 class Crew:
-    """All workers of one launcher; an asynchronous context manager that leaves none behind."""
+    """All workers of one launcher; an asynchronous context manager that leaves none behind.
+
+    ``on_message`` gets what workers say, and of type ``hired``, ``gone`` and ``left`` what is said of them;
+    ``on_given_up`` the name of nodes that are not used any more, and why.
+    """
 
     def __init__(
-        self, options: LauncherOptions, nodes: list[Node], session: SessionInfo, on_message: OnMessage
+        self,
+        options: LauncherOptions,
+        nodes: list[Node],
+        session: SessionInfo,
+        on_message: OnMessage,
+        on_given_up: OnGivenUp,
     ) -> None:
         self.members: list[CrewMember] = []
         self.is_stopped = False
-        self._options = options
-        self._groups = [[node] for node in nodes] if options.is_serial else [nodes]
+        if options.is_serial:
+            self._posts = [Post([node], is_here=is_this_host(node.name, os.environ)) for node in nodes]
+        else:
+            self._posts = [Post(nodes, is_here=True)]
         self._on_message = on_message
-        self._identity = ChannelIdentity(new_secret(), session.database, session.session_id)
+        self._on_given_up = on_given_up
         self._mark = session.mark
-        self._readers: set[asyncio.Task[None]] = set()
-        self._replaced = 0
+        elsewhere = [post.name for post in self._posts if not post.is_here]
+        environ = worker_environ(self._mark, options.mode, len(nodes))
+        self._hiring = Hiring(options, session, head_address(elsewhere), environ)
+        self._starting = asyncio.Semaphore(_MAX_STARTING)
+        self._keepers: list[asyncio.Task[None]] = []
         self._time_is_over_at: float | None = None
 
     async def __aenter__(self) -> "Crew":
-        self._listener = await WorkerListener(self._identity).__aenter__()
-        try:
-            for nodes in self._groups:
-                await self._hire(nodes)
-        except BaseException:
-            await self.__aexit__(None, None, None)
-            raise
+        await self._hiring.__aenter__()
+        self._keepers = [asyncio.create_task(self._keep(post)) for post in self._posts]
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        for task in self._readers:
+    async def __aexit__(self, *error: object) -> None:
+        for task in self._keepers:
             task.cancel()
+        await asyncio.gather(*self._keepers, return_exceptions=True)
         for member in self.members:
             member.link.close()  # the worker kills what it still runs, and exits
-        for member in self.members:
-            await self._see_off(member)
-        await self._listener.__aexit__(kind, error, trace)
+        await asyncio.gather(*(self._see_off(member) for member in self.members))
+        await self._hiring.__aexit__(None, None, None)
 
-    async def _hire(self, nodes: list[Node]) -> CrewMember:
-        worker_id = len(self.members) + self._replaced
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "balsam.launcher.worker",
-            stdin=asyncio.subprocess.PIPE, start_new_session=True, env=self._environ(),
-        )  # fmt: skip
-        assert process.stdin is not None
-        process.stdin.write(self._setup(worker_id, nodes).to_line().encode())
-        process.stdin.close()
-        try:
-            async with asyncio.timeout(_READY_SEC):
-                link = await self._link_of(process)
-        except TimeoutError:
-            process.kill()
-            raise WorkerError(
-                f"The worker for {nodes[0].name} did not report within {_READY_SEC:.0f} s. "
-                "Its messages are above; see also the launcher's log."
-            ) from None
-        member = CrewMember(worker_id, nodes, process, link)
+    @property
+    def is_hopeless(self) -> bool:
+        """Whether all nodes have been given up."""
+        return not self._posts
+
+    async def _keep(self, post: Post) -> None:
+        """Keep a worker on these nodes, until the crew is stopped or they are given up."""
+        while not self.is_stopped:
+            try:
+                async with self._starting:
+                    member = await self._hiring.hire(post)
+            except WorkerError as error:
+                reason = str(error)
+                logger.error("%s", reason)
+            else:
+                reason = await self._employ(member)
+            post.failures += 1
+            if self.is_stopped:
+                break
+            if post.failures >= _MAX_FAILURES:
+                self._posts.remove(post)
+                self._on_given_up(post.name, f"{post.failures} workers have failed, the last: {reason}")
+                break
+            if post.failures > 1:
+                await asyncio.sleep(_FIRST_PAUSE_SEC * 2 ** (post.failures - 2))
+
+    async def _employ(self, member: CrewMember) -> str:
+        """Pass on what a worker says until it is gone, and say why it is."""
         self.members.append(member)
+        if self.is_stopped:
+            member.link.send({"type": "stop", "grace_sec": 0.0})
         self._tell_time(member)
-        task = asyncio.create_task(self._listen(member))
-        self._readers.add(task)
-        task.add_done_callback(self._readers.discard)
-        return member
-
-    async def _link_of(self, process: asyncio.subprocess.Process) -> WorkerLink:
-        """Wait for the worker to connect; raises WorkerError if it ends instead."""
-        accepted = asyncio.create_task(self._listener.accept())
-        ended = asyncio.create_task(process.wait())
+        self._on_message(member, {"type": "hired"})
+        ended = asyncio.create_task(self._note_end(member))
         try:
-            await asyncio.wait({accepted, ended}, return_when=asyncio.FIRST_COMPLETED)
-            if not accepted.done():
-                raise WorkerError(
-                    f"The worker ended with code {process.returncode} before it reported; see its messages."
-                )
-            return accepted.result()
+            await self._listen(member)
         finally:
-            for task in (accepted, ended):
-                task.cancel()
+            ended.cancel()
+        if member.has_said_bye and self.is_stopped:
+            self._on_message(member, {"type": "left"})
+            return ""
+        self.members.remove(member)
+        return await self._bury(member)
 
-    def _environ(self) -> dict[str, str]:
-        count = sum(len(group) for group in self._groups)
-        marks = {"BALSAM_SESSION": self._mark, "BALSAM_LAUNCHER_NODES": str(count)}
-        return {**os.environ, **marks, "BALSAM_JOB_MODE": self._options.mode}
-
-    def _setup(self, worker_id: int, nodes: list[Node]) -> WorkerSetup:
-        return WorkerSetup(
-            address=self._listener.address,
-            secret=self._identity.secret,
-            instance_id=self._identity.instance_id,
-            session_id=self._identity.session_id,
-            worker_id=worker_id,
-            mode=self._options.mode,
-            nodes=tuple(nodes),
-            mpirun=self._options.mpirun,
-            start_unfit=self._options.start_unfit,
-        )
+    async def _note_end(self, member: CrewMember) -> None:
+        """Close the link to a worker whose process has ended, should nobody else do so."""
+        await member.process.wait()
+        await asyncio.sleep(_WIND_UP_SEC)
+        member.link.close()
 
     async def _listen(self, member: CrewMember) -> None:
-        while (message := await member.link.receive()) is not None:
-            if message.get("type") == "bye":
-                member.has_said_bye = True
-            else:
-                self._on_message(member, message)
-        if member.has_said_bye:
-            self._on_message(member, {"type": "left"})
-        else:
-            await self._replace(member)
+        try:
+            while (message := await member.link.receive()) is not None:
+                if message.get("type") == "bye":
+                    member.has_said_bye = True
+                else:
+                    self._on_message(member, message)
+        except ChannelError as error:
+            logger.error("Worker %s: %s", member.name, error)
+            member.link.close()
 
-    async def _replace(self, member: CrewMember) -> None:
-        """A worker has died: hand its jobs back and hire another."""
-        self.members.remove(member)
-        code = await member.process.wait()
+    async def _bury(self, member: CrewMember) -> str:
+        """A worker is gone unasked: end what is left of it, then hand its jobs back."""
+        await self._see_off(member, grace_sec=0.0)
         for pid in await asyncio.to_thread(orphans_of, "BALSAM_WORKER", f"{self._mark}.{member.worker_id}"):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-        self._on_message(member, {"type": "gone", "reason": f"exit code {code}"})
-        self._replaced += 1
-        if self.is_stopped:
-            return
-        if self._replaced > _REPLACEMENTS:
-            self._on_message(member, {"type": "hopeless", "reason": f"{self._replaced} workers have died"})
-            return
-        await self._hire(member.nodes)
-        self._on_message(self.members[-1], {"type": "hired"})
+        said = "it was told to end" if member.has_said_bye else f"exit code {member.process.returncode}"
+        self._on_message(member, {"type": "gone", "reason": said})
+        return said
 
     @property
     def has_left(self) -> bool:
@@ -238,12 +193,11 @@ class Crew:
     async def finish(self, grace_sec: float) -> None:
         """Stop, and wait until every worker has gone."""
         self.stop(grace_sec)
-        for member in self.members:
-            await self._see_off(member, grace_sec)
+        await asyncio.gather(*(self._see_off(member, grace_sec) for member in self.members))
 
     async def _see_off(self, member: CrewMember, grace_sec: float = 5.0) -> None:
         try:
-            async with asyncio.timeout(grace_sec + 5.0):
+            async with asyncio.timeout(grace_sec + _WIND_UP_SEC):
                 await member.process.wait()
         except TimeoutError:
             logger.error("Worker %s does not end; killing it", member.name)

@@ -7,7 +7,6 @@ sets `_news`; one cycle then reports what is owed and claims what is wanted. Not
 import asyncio
 import logging
 import signal
-import time
 from pathlib import Path
 
 from balsam.client import Client
@@ -17,9 +16,10 @@ from balsam.launcher.channel import Message
 from balsam.launcher.core_link import CoreLink
 from balsam.launcher.crew import Crew, CrewMember
 from balsam.launcher.feeding import Feeder
+from balsam.launcher.job_news import JobNews
 from balsam.launcher.journal import Journal
 from balsam.launcher.leaving import Leaving
-from balsam.launcher.ledger import Ending, Ledger
+from balsam.launcher.ledger import Ledger
 from balsam.launcher.options import LauncherOptions
 from balsam.launcher.pacing import report_delay_sec
 from balsam.launcher.recovery import recover
@@ -50,8 +50,7 @@ class Head:
         self._core = CoreLink(self._client, self._ledger)
         self._feeder = Feeder(options, self._core, self._ledger, len(nodes))
         self._leaving = Leaving(options)
-        #: Why the launcher is stopping its jobs, or ''.
-        self._stopping = ""
+        self._job_news = JobNews(self._ledger, self.tally)
         self._failure: WorkerError | None = None
         self._lost_notice = False
         self._last_report_size = 0
@@ -67,9 +66,9 @@ class Head:
             await self._core.run(lambda: recover(self._client, self._log_dir))
             session = await self._open_session()
             self._session_id = self._feeder.session_id = session.session_id
-            self._crew = Crew(self.options, self.nodes, session, self._on_worker)
+            self._crew = Crew(self.options, self.nodes, session, self._on_worker, self._on_given_up)
             await self._run_session()
-            reason = self._stopping or "The launcher has ended"
+            reason = self._job_news.stopping or "The launcher has ended"
             await self._core.run(lambda: self._client.close_session(self._session_id, reason))
         finally:
             self._core.close()
@@ -150,7 +149,7 @@ class Head:
 
     def _on_signal(self, number: int) -> None:
         name = signal.Signals(number).name
-        if self._stopping:
+        if self._job_news.stopping:
             logger.warning("%s again: killing what is left", name)
             self._crew.stop(grace_sec=0.0)
         else:
@@ -158,10 +157,10 @@ class Head:
 
     def _stop(self, reason: str) -> None:
         """Claim no more, give back what has not started, and ask what runs to end."""
-        if self._stopping:
+        if self._job_news.stopping:
             return
         logger.warning("%s; %d jobs are held", reason, len(self._ledger.held))
-        self._stopping = self.tally.stopped = reason
+        self._job_news.stopping = self.tally.stopped = reason
         self._feeder.is_closed = True
         self._stopped.set()
         self._crew.stop(self.options.grace_sec)
@@ -189,44 +188,23 @@ class Head:
 
     def _on_worker(self, member: CrewMember, message: Message) -> None:
         """Take in what a worker says, or what the crew says of it."""
-        now = time.monotonic()
         kind = message.get("type")
         if kind == "events":
-            self._on_events(member, message, now)
-        elif kind == "hopeless":
-            self._failure = WorkerError(
-                f"The launcher gives up: {message['reason']}. See its log in {self._log_dir}."
-            )
+            self._job_news.take(member, message)
         elif kind == "gone":
-            reason = f"Worker {member.name} has died: {message['reason']}"
-            jobs = self._ledger.lose_worker(member.worker_id, reason, now)
-            logger.error("%s; its %d jobs go back", reason, len(jobs))
+            self._job_news.lose(member, message["reason"])
         self._leaving.note_change()
         self._news.set()
 
-    def _on_events(self, member: CrewMember, message: Message, now: float) -> None:
-        started, ended, returned = message["started"], message["ended"], message["returned"]
-        log: list[str] = []
-        for job_id, attempt, age_sec, where in started:
-            job = self._ledger.start(job_id, attempt, now - age_sec)
-            if job is not None:
-                log.append(
-                    f"started {job_id} [{job.spec.name}] attempt {attempt} on {where}: {job.spec.command}"
-                )
-        for job_id, attempt, code, age_sec, tail in ended:
-            job = self._ledger.end(Ending(job_id, attempt, code, tail), now - age_sec, stopped=self._stopping)
-            if self._stopping and code and job is not None and not job.is_lost:
-                self.tally.cut_short += 1
-            if code != 0:
-                log.append(f"ended {job_id} attempt {attempt} with code {code}: {tail}")
-        if log:
-            logger.info("%s", "\n".join(log))  # one record: the log is on the hot path
-        for job_id, attempt, reason in returned:
-            self._ledger.give_back(job_id, attempt, reason, is_hopeless=bool(reason))
-            if reason:
-                logger.warning("cannot place %s here: %s", job_id, reason)
-        self.tally.running = self._ledger.running
-        member.note_progress(len(started), len(ended), now, is_starved=message["starved"])
+    def _on_given_up(self, name: str, reason: str) -> None:
+        """Go on without these nodes, if there are others."""
+        logger.error("Nothing more is run on %s: %s", name, reason)
+        self.tally.given_up.append(name)
+        if self._crew.is_hopeless:
+            self._failure = WorkerError(
+                f"The launcher gives up: {reason}. No other node is left. See its log in {self._log_dir}."
+            )
+        self._news.set()
 
     # -- cycles --------------------------------------------------------------------------------------
 
@@ -245,9 +223,9 @@ class Head:
             raise self._failure
         if self._lost_notice:
             await self._drop_lost()
-        if self._stopping:
+        if self._job_news.stopping:
             if self._crew.has_left and not self._ledger.owes:
-                self._return_rest()
+                self._job_news.return_rest(self._crew.members)
             return not self._ledger.held and not self._ledger.owes
         await self._feeder.feed(self._crew)
         return await self._is_done()
@@ -290,12 +268,6 @@ class Head:
     async def _require_lease(self) -> None:
         """When jobs have been taken away: raise LeaseLostError if it was the whole session."""
         await self._core.run(lambda: self._client.heartbeat(self._session_id))
-
-    def _return_rest(self) -> None:
-        """After the workers have gone: what they never told the end of is to be restarted."""
-        for member in self._crew.members:
-            rest = self._ledger.lose_worker(member.worker_id, self._stopping, time.monotonic())
-            self.tally.cut_short += sum(job.is_started for job in rest)
 
     async def _is_done(self) -> bool:
         if self._ledger.held or self._ledger.owes or self._processor.is_busy() or self._feeder.may_be_work:

@@ -27,6 +27,11 @@ class LauncherOptions:
     max_grace_sec: float = 8.0
     #: The MPI launcher in text form; '' where none is installed, or none is needed.
     mpirun: str = ""
+    #: What starts workers on other nodes: "ssh", or an MPI launcher in text form.
+    worker_launcher: str = "ssh"
+    #: Name the hosts of every parallel run, also of one on this host: inside of a batch job, the MPI launcher
+    #: takes all its nodes otherwise.
+    names_hosts: bool = False
     #: How long to stay, with nothing to run, for work that somebody else may make ready.
     idle_sec: float = 60.0
 

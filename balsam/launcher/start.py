@@ -3,16 +3,15 @@
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from balsam.config import user_settings
 from balsam.launcher.head import Head
 from balsam.launcher.options import LauncherOptions
+from balsam.launcher.surroundings import in_surroundings
 from balsam.launcher.tally import Tally
 from balsam.lib.logs import log_to_database_dir
-from balsam.platform.mpirun import detect
 from balsam.platform.nodes import detect_nodes
 
 __all__ = ["run_launcher"]
@@ -34,8 +33,7 @@ def run_launcher(options: LauncherOptions, show: Show | None = None) -> tuple[Ta
         limit=options.limit_nodes or 0,
         offset=options.offset_nodes,
     )
-    if options.mode == "mpi":
-        options = replace(options, mpirun=detect(settings.MPI_RUN_TEMPLATE))
+    options = in_surroundings(options, settings, nodes)
     log_path = log_to_database_dir(
         "launcher",
         level=settings.LOG_HANDLER_LEVEL,

@@ -25,6 +25,8 @@ class Tally:
     cut_short: int = 0
     #: Why a job cannot be placed on the launcher's nodes, or ''.
     unplaceable: str = ""
+    #: Nodes on which nothing more is run, because workers fail there again and again.
+    given_up: list[str] = field(default_factory=list)
     #: What was left at the last look.
     outlook: Outlook | None = None
     started_at: float = field(default_factory=time.monotonic)
@@ -43,6 +45,8 @@ class Tally:
         steps = self.count_steps()
         in_steps = f", {steps} in hooks or staging" if steps else ""
         counts = f"{self.running} running{in_steps}, {self.finished} finished, {self.failed} failed"
+        if self.given_up:
+            counts += f", without {', '.join(self.given_up)}"
         if self.running or steps or self.outlook is None:
             return counts
         return f"{counts}; {next(iter(self._reasons(self.outlook)), 'waiting for jobs')}"
@@ -52,6 +56,10 @@ class Tally:
         took_sec = time.monotonic() - self.started_at
         jobs = "job" if self.finished == 1 else "jobs"
         lines = [f"{self.finished} {jobs} finished, {self.failed} failed in {human_duration(took_sec)}"]
+        if self.given_up:
+            lines.append(
+                f"Nodes given up, because workers failed there: {', '.join(self.given_up)}; see the log"
+            )
         if self.stopped:
             cut = f"{self.cut_short} running jobs were cut short; " if self.cut_short else ""
             lines.append(f"{self.stopped}: {cut}the next launcher goes on with what is left")

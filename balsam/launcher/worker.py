@@ -37,6 +37,12 @@ __all__ = ["Worker", "main"]
 START_BATCH = 32
 #: How long killed leftovers of jobs are waited for at the end.
 LEFTOVER_SEC = 2.0
+#: Variables that tell a process which rank of an MPI run it is.
+_OF_A_RANK = (
+    *("PMI_RANK", "PMI_SIZE", "PMI_FD", "PMI_PORT", "PMI_ID", "PMI_SPAWNED", "PMI_JOBID", "PMI_LOCAL"),
+    *("PMI_CONTROL", "PMIX_RANK", "PMIX_NAMESPACE", "PMIX_SERVER", "PMIX_ID", "HYDI_", "MPI_LOCAL"),
+    *("OMPI_COMM_WORLD_", "OMPI_UNIVERSE_", "PALS_RANKID", "PALS_LOCAL", "ALPS_APP_PE"),
+)
 
 
 class Worker:
@@ -163,6 +169,7 @@ def main() -> int:
     try:
         setup = WorkerSetup.from_line(sys.stdin.readline())
         keep_only_standard_files()
+        end_former(setup)
         channel = WorkerChannel.connect(setup.address, setup.identity, setup.worker_id)
     except ChannelError as error:
         print(f"balsam worker: {error}", file=sys.stderr)
@@ -191,14 +198,32 @@ def mpi_commands(setup: WorkerSetup) -> "MpiCommands | None":
     # serial workers start by the thousand: they do without the modules that this needs
     from balsam.launcher.mpi_commands import MpiCommands
 
-    return MpiCommands(setup.mpirun, this_host=socket.gethostname(), is_root=os.getuid() == 0)
+    this_host = "" if setup.names_hosts else socket.gethostname()
+    return MpiCommands(setup.mpirun, this_host=this_host, is_root=os.getuid() == 0)
 
 
 def job_environ(setup: WorkerSetup) -> dict[str, str]:
-    """Return what all jobs inherit; by its marks, what a killed worker has left behind is found."""
+    """Return what all jobs inherit; by its marks, what a killed worker has left behind is found.
+
+    Without what an MPI launcher has told this worker: a job that uses MPI would take it for its own.
+    """
     mark = session_mark(setup.instance_id, setup.session_id)
     marks = {"BALSAM_SESSION": mark, "BALSAM_WORKER": f"{mark}.{setup.worker_id}"}
-    return {**os.environ, **setup.environ, **marks}
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(_OF_A_RANK)}
+    return {**inherited, **setup.environ, **marks}
+
+
+def end_former(setup: WorkerSetup) -> None:
+    """Kill what earlier workers on this node have left running; their jobs have been given back."""
+    if not setup.former:
+        return
+    from balsam.lib.processes import orphans_of  # rarely needed
+
+    mark = session_mark(setup.instance_id, setup.session_id)
+    for worker_id in setup.former:
+        for pid in orphans_of("BALSAM_WORKER", f"{mark}.{worker_id}"):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
 
 
 def keep_only_standard_files() -> None:

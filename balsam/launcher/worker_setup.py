@@ -31,6 +31,10 @@ class WorkerSetup:
     mode: str
     nodes: tuple[Node, ...]
     mpirun: str = ""
+    #: The MPI launcher is told also of a run on this host alone where it is to be.
+    names_hosts: bool = False
+    #: Numbers of the workers that were on these nodes before: what they have left here is killed.
+    former: tuple[int, ...] = ()
     environ: dict[str, str] = field(default_factory=dict)
     #: Start jobs although they may not end in the time left.
     start_unfit: bool = False
@@ -53,7 +57,8 @@ class WorkerSetup:
             values = json.loads(line)
             host, port = values.pop("address")
             nodes = tuple(_node(**node) for node in values.pop("nodes"))
-            return cls(address=(str(host), int(port)), nodes=nodes, **values)
+            former = tuple(values.pop("former"))
+            return cls(address=(str(host), int(port)), nodes=nodes, former=former, **values)
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             # the line itself may hold the secret: it is not shown
             raise ChannelError(

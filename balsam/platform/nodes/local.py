@@ -4,8 +4,6 @@ import os
 import socket
 from collections.abc import Mapping
 
-import psutil
-
 from balsam.platform.nodes.node import FoundNode, NodeDescription
 
 __all__ = ["is_this_host", "local_node", "this_host"]
@@ -29,6 +27,8 @@ def is_this_host(name: str, environ: Mapping[str, str]) -> bool:
 
 def this_host() -> NodeDescription:
     """Describe this host: the CPUs this process may run on, and its memory."""
+    import psutil  # workers, which start by the thousand, know of nodes and do without it
+
     return NodeDescription(cpus=_usable_cpus(), memory_mb=psutil.virtual_memory().total // 2**20)
 
 

@@ -1,0 +1,72 @@
+"""Take in what workers say of their jobs: into the ledger, the tally and the log."""
+
+import logging
+import time
+
+from balsam.launcher.channel import Message
+from balsam.launcher.crew_member import CrewMember
+from balsam.launcher.ledger import Ending, Ledger
+from balsam.launcher.tally import Tally
+
+__all__ = ["JobNews"]
+
+logger = logging.getLogger(__name__)
+
+
+class JobNews:
+    """The books of one launcher, as its workers write them."""
+
+    def __init__(self, ledger: Ledger, tally: Tally) -> None:
+        self._ledger = ledger
+        self._tally = tally
+        #: Why the launcher is stopping its jobs, or ''.
+        self.stopping = ""
+
+    def take(self, member: CrewMember, message: Message) -> None:
+        """Note starts, ends and returns."""
+        now = time.monotonic()
+        log: list[str] = []
+        self._note_starts(message, now, log)
+        self._note_ends(member, message, now, log)
+        if log:
+            logger.info("%s", "\n".join(log))  # one record: the log is on the hot path
+        for job_id, attempt, reason in message["returned"]:
+            self._ledger.give_back(job_id, attempt, reason, is_hopeless=bool(reason))
+            if reason:
+                logger.warning("cannot place %s here: %s", job_id, reason)
+        self._tally.running = self._ledger.running
+        member.note_progress(
+            len(message["started"]), len(message["ended"]), now, is_starved=message["starved"]
+        )
+
+    def lose(self, member: CrewMember, cause: str) -> None:
+        """Hand back what a worker had that is gone unasked."""
+        reason = f"Worker {member.name} has died: {cause}"
+        jobs = self._ledger.lose_worker(member.worker_id, reason, time.monotonic())
+        self._tally.running = self._ledger.running
+        logger.error("%s; its %d jobs go back", reason, len(jobs))
+
+    def return_rest(self, members: list[CrewMember]) -> None:
+        """After the workers have gone: what they never told the end of is to be restarted."""
+        for member in members:
+            rest = self._ledger.lose_worker(member.worker_id, self.stopping, time.monotonic())
+            self._tally.cut_short += sum(job.is_started for job in rest)
+
+    def _note_starts(self, message: Message, now: float, log: list[str]) -> None:
+        for job_id, attempt, age_sec, where in message["started"]:
+            job = self._ledger.start(job_id, attempt, now - age_sec)
+            if job is not None:
+                log.append(
+                    f"started {job_id} [{job.spec.name}] attempt {attempt} on {where}: {job.spec.command}"
+                )
+
+    def _note_ends(self, member: CrewMember, message: Message, now: float, log: list[str]) -> None:
+        stopped = self.stopping
+        if message["stopping"] and not stopped:  # a scheduler that ends a batch job tells all its processes
+            stopped = f"Worker {member.name} was told to end by a signal"
+        for job_id, attempt, code, age_sec, tail in message["ended"]:
+            job = self._ledger.end(Ending(job_id, attempt, code, tail), now - age_sec, stopped=stopped)
+            if self.stopping and code and job is not None and not job.is_lost:
+                self._tally.cut_short += 1
+            if code != 0:
+                log.append(f"ended {job_id} attempt {attempt} with code {code}: {tail}")

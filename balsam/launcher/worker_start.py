@@ -1,0 +1,47 @@
+"""How the worker of a node is started: here as a child, elsewhere by what the machine has for that; pure.
+
+One launch for each node: an MPI launcher passes standard input, on which the secret travels, to its first
+rank only.
+"""
+
+import shlex
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from balsam.platform.mpirun import MpiLauncher, MpiRun
+
+__all__ = ["WorkerStart", "worker_start"]
+
+_WORKER = (sys.executable, "-m", "balsam.launcher.worker")
+#: Beside the options of every run. Of Slurm: no process management of MPI, all memory and CPUs of the node.
+_FLAGS = {"slurm": "--mpi=none --mem=0 --cpu-bind=none"}
+#: What takes no environment, or not all of it, to other nodes: it travels with the setup.
+_WITHOUT_ENVIRON = ("ssh", "openmpi")
+_SSH = ("-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=accept-new")
+#: Variables that tell of the node, session or terminal they are set in.
+_OF_THE_NODE = ("SSH_", "XDG_", "SLURMD_", "DBUS_", "HOST", "PWD", "OLDPWD", "SHLVL", "TERM", "TMPDIR", "_")
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerStart:
+    """The words that start a worker, and the environment that they do not take along."""
+
+    argv: tuple[str, ...]
+    environ: Mapping[str, str]
+
+
+def worker_start(node: str, launcher: str, *, is_here: bool, environ: Mapping[str, str]) -> WorkerStart:
+    """Say how to start the worker of ``node`` by ``launcher``: ``ssh``, or the text of an `MpiLauncher`."""
+    if is_here:
+        return WorkerStart(_WORKER, {})
+    kind = launcher.partition("=")[0]
+    left_out = _portable(environ) if kind in _WITHOUT_ENVIRON else {}
+    if kind == "ssh":
+        return WorkerStart(("ssh", *_SSH, node, f"exec {shlex.join(_WORKER)}"), left_out)
+    run = MpiRun(argv=_WORKER, hosts=[node], flags=_FLAGS.get(kind, ""))
+    return WorkerStart(tuple(MpiLauncher.from_text(launcher).command(run)), left_out)
+
+
+def _portable(environ: Mapping[str, str]) -> dict[str, str]:
+    return {name: value for name, value in environ.items() if not name.startswith(_OF_THE_NODE)}
