@@ -3,6 +3,14 @@
 from collections.abc import Sequence
 
 from balsam.client.transport import InProcess, Listener, Transport
+from balsam.schemas.batch_jobs import (
+    BatchJobInfo,
+    BatchJobObservation,
+    BatchJobRequest,
+    Demand,
+    DemandRequest,
+    ObservationReply,
+)
 from balsam.schemas.jobs import JobReport, JobSpec, StepResult, StepSpec
 from balsam.schemas.sessions import (
     ClaimRequest,
@@ -90,4 +98,47 @@ class Client:
     def revoked_steps(self, session_id: int, job_ids: Sequence[str]) -> list[str]:
         """Return those of these jobs whose hook or staging is to end: killed, deleted, or taken over."""
         reply: list[str] = self.transport.call("steps.revoked", session_id, job_ids)
+        return reply
+
+    def intend_batch_job(self, request: BatchJobRequest) -> BatchJobInfo:
+        """Commit the intent to have a batch job."""
+        reply: BatchJobInfo = self.transport.call("batch_jobs.intend", request)
+        return reply
+
+    def batch_jobs(self, *, live_only: bool = True, ids: Sequence[int] = ()) -> list[BatchJobInfo]:
+        """Return batch jobs in order of creation; ``ids`` none: all of them."""
+        reply: list[BatchJobInfo] = self.transport.call("batch_jobs.list", live_only=live_only, ids=ids)
+        return reply
+
+    def begin_submission(self, batch_job_id: int, lease_sec: float) -> BatchJobInfo | None:
+        """Let this process alone submit a batch job; None when another does, or it needs none any more.
+
+        The reply shows when a submission was begun before this one.
+        """
+        reply: BatchJobInfo | None = self.transport.call("batch_jobs.begin", batch_job_id, lease_sec)
+        return reply
+
+    def record_submission(self, batch_job_id: int, scheduler_id: str, command: str) -> BatchJobInfo:
+        """Record that the scheduler has taken a batch job, which runs the script ``command``."""
+        reply: BatchJobInfo = self.transport.call("batch_jobs.record", batch_job_id, scheduler_id, command)
+        return reply
+
+    def refuse_submission(self, batch_job_id: int, reason: str) -> BatchJobInfo:
+        """Record that the scheduler has certainly not taken a batch job."""
+        reply: BatchJobInfo = self.transport.call("batch_jobs.refuse", batch_job_id, reason)
+        return reply
+
+    def observe_batch_jobs(self, observations: Sequence[BatchJobObservation]) -> ObservationReply:
+        """Record what a scheduler says of batch jobs."""
+        reply: ObservationReply = self.transport.call("batch_jobs.observe", observations)
+        return reply
+
+    def request_batch_job_deletion(self, batch_job_id: int) -> BatchJobInfo:
+        """Record that a batch job is to be cancelled; one that was never submitted is, at once."""
+        reply: BatchJobInfo = self.transport.call("batch_jobs.delete", batch_job_id)
+        return reply
+
+    def demand(self, request: DemandRequest) -> list[Demand]:
+        """Return the shapes of the jobs that wait for a launcher, or may soon."""
+        reply: list[Demand] = self.transport.call("batch_jobs.demand", request)
         return reply

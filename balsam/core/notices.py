@@ -1,4 +1,4 @@
-"""Word from the database to whoever waits: work has come up, a job has ended, a held job was taken away.
+"""Word from the database to whoever waits: of work, of ends, of held jobs taken away, of batch jobs.
 
 Sent inside the transaction that makes it true, so a listener never looks too early.
 """
@@ -10,6 +10,7 @@ CHANNEL = "balsam"
 WORK = "work"
 END = "end"
 LOST = "lost"
+BATCH = "batch"
 
 
 def notify(*topics: str) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from django.db import InterfaceError, OperationalError
 
-from balsam.core import claims, leases, transitions
+from balsam.core import batch_demand, batch_jobs, batch_observations, claims, leases, transitions
 from balsam.core.retrying import is_broken_connection
 from balsam.exceptions import DatabaseUnreachable
 
@@ -37,6 +37,16 @@ OPERATIONS: Mapping[str, Operation] = {
     "steps.claim": Operation(claims.claim_steps, "POST", "/sessions/{session_id}/steps"),
     "steps.report": Operation(transitions.report_steps, "PATCH", "/sessions/{session_id}/steps"),
     "steps.revoked": Operation(claims.revoked_steps, "POST", "/sessions/{session_id}/steps/revoked"),
+    "batch_jobs.intend": Operation(batch_jobs.intend_batch_job, "POST", "/batch-jobs/"),
+    "batch_jobs.list": Operation(batch_jobs.batch_jobs, "GET", "/batch-jobs/"),
+    "batch_jobs.begin": Operation(batch_jobs.begin_submission, "POST", "/batch-jobs/{batch_job_id}/begin"),
+    "batch_jobs.record": Operation(batch_jobs.record_submission, "POST", "/batch-jobs/{batch_job_id}/record"),
+    "batch_jobs.refuse": Operation(batch_jobs.refuse_submission, "POST", "/batch-jobs/{batch_job_id}/refuse"),
+    "batch_jobs.observe": Operation(batch_observations.observe_batch_jobs, "PATCH", "/batch-jobs/"),
+    "batch_jobs.delete": Operation(
+        batch_jobs.request_batch_job_deletion, "DELETE", "/batch-jobs/{batch_job_id}"
+    ),
+    "batch_jobs.demand": Operation(batch_demand.demand, "POST", "/batch-jobs/demand"),
 }
 
 

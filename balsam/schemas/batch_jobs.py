@@ -39,7 +39,8 @@ class BatchJobInfo:
     """A batch job as the core knows it; times are aware UTC."""
 
     batch_job_id: int
-    #: Part of its name at the scheduler, by which it is found when nobody knows whether it was submitted.
+    #: Its name at the scheduler, by which it is found when nobody knows whether it was submitted; '' for one
+    #: that Balsam has not submitted.
     marker: str
     scheduler: str
     scheduler_id: str
@@ -58,29 +59,41 @@ class BatchJobInfo:
     created: datetime
     #: When the submit command was last begun; None before the first time.
     submit_began: datetime | None
+    #: Nobody else submits it before then.
+    submitting_until: datetime | None
     submitted: datetime | None
     started: datetime | None
     ended: datetime | None
     end: BatchJobEnd | None
+    #: Since when the scheduler, asked again and again, does not know it.
+    missing_since: datetime | None
     #: Why it waits, was refused, or ended; for people.
     reason: str
-    #: The rendered script.
+    #: Path of the rendered script.
     command: str
+    #: The time by the database's clock when this was read: only differences from it tell how long ago.
+    as_of: datetime = field(compare=False)
+
+    def age_sec(self, when: datetime | None) -> float:
+        """Return the seconds since one of these times of the database; infinite for None."""
+        return float("inf") if when is None else (self.as_of - when).total_seconds()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchJobObservation:
     """What a scheduler said of one batch job; None and '' leave what is known.
 
-    It is applied only if the batch job may be in that state after the one it is in.
+    It is applied only if the batch job may be in that state after the one it is in. A state of UNKNOWN
+    changes none.
     """
 
     scheduler: str
     scheduler_id: str
     state: BatchJobState
     native_state: str = ""
-    #: Given for batch jobs that may not be Balsam's: then a row is made when there is none.
+    #: Its name at the scheduler; one that is a marker proves which batch job it is.
     name: str = ""
+    #: Given by listings: then a row is made for a batch job that is not Balsam's.
     queue: str = ""
     project: str = ""
     num_nodes: int | None = None
@@ -89,6 +102,8 @@ class BatchJobObservation:
     ended: datetime | None = None
     end: BatchJobEnd | None = None
     reason: str = ""
+    #: Neither a complete listing nor the account knows it: nothing is changed, but it counts since when.
+    is_missing: bool = False
 
 
 @dataclass(frozen=True, slots=True)

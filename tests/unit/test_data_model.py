@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from django.db import models
 
-from balsam.core.models import ApplicationDefinition, BalsamJob
+from balsam.core.models import ApplicationDefinition, BalsamJob, QueuedLaunch
 
 PAGE = (Path(__file__).parents[2] / "docs" / "data-model.md").read_text()
 #: What the page says instead of a value where the program or the database makes one.
@@ -34,7 +34,10 @@ def told_default(field: "models.Field[object, object]") -> str:
     return f"`{field.get_default()!r}`"
 
 
-@pytest.mark.parametrize(("title", "model"), [("Jobs", BalsamJob), ("Applications", ApplicationDefinition)])
+@pytest.mark.parametrize(
+    ("title", "model"),
+    [("Jobs", BalsamJob), ("Applications", ApplicationDefinition), ("Launches", QueuedLaunch)],
+)
 def test_page_has_every_column_with_its_default(title: str, model: type[models.Model]):
     rows = rows_below(title)
     fields = model._meta.concrete_fields
