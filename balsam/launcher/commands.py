@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from balsam.exceptions import JobStartError
 from balsam.launcher.placement import Placement
 from balsam.launcher.process_start import ProcessStart
+from balsam.platform.gpus import mask_variables
 from balsam.schemas.jobs import JobSpec
 
 if TYPE_CHECKING:
@@ -42,12 +43,14 @@ class JobCommands:
     """What one worker starts for its jobs.
 
     Jobs are started by the MPI launcher where there is one: ``mpi``. In serial mode, and where no MPI is
-    installed, it is None, and jobs of one rank are started as they are.
+    installed, it is None, and jobs of one rank are started as they are. ``gpu_kind`` says which variables
+    show a job its GPUs.
     """
 
-    def __init__(self, mode: str, mpi: "MpiCommands | None" = None) -> None:
+    def __init__(self, mode: str, mpi: "MpiCommands | None" = None, gpu_kind: str = "cuda") -> None:
         self._is_serial = mode == "serial"
         self._mpi = mpi
+        self._gpu_kind = gpu_kind
 
     def start_of(self, spec: JobSpec, placement: Placement) -> ProcessStart:
         """Return the process that runs a job where it was placed.
@@ -56,20 +59,21 @@ class JobCommands:
         """
         if spec.problem:
             raise JobStartError(spec.problem)
-        environ = {**spec.environ, **placement.environ()}
         argv = split_command(spec.command)
         if self._mpi is not None:
-            argv = self._mpi.build(argv, spec, placement, environ)
-            environ |= self._mpi.environ
+            start = self._mpi.start_of(argv, spec, placement)
+            argv, environ, cpu_ids = start.argv, start.environ, start.cpu_ids
         elif spec.num_ranks > 1:
             raise JobStartError(self._why_not_parallel(spec))
-        is_bound = spec.cpu_affinity != "none" and len(placement.nodes) == 1
+        else:
+            environ = {**spec.environ, **mask_variables(self._gpu_kind, placement.gpu_ids[0])}
+            cpu_ids = placement.cpu_ids[0] if spec.cpu_affinity != "none" else ()
         return ProcessStart(
             argv=with_envscript(argv, spec.envscript),
             workdir=spec.workdir,
             output=spec.output_name,
             environ=environ,
-            cpu_ids=placement.cpu_ids[0] if is_bound else (),
+            cpu_ids=cpu_ids,
             attempt=spec.attempt,
         )
 

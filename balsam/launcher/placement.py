@@ -35,12 +35,6 @@ class Placement:
     #: Tells the placements of one allocation apart.
     serial: int = field(repr=False)
 
-    def environ(self) -> dict[str, str]:
-        """Variables that show the job its GPUs and no others; empty when it has none."""
-        if not self.gpu_ids[0]:
-            return {}
-        return {"CUDA_DEVICE_ORDER": "PCI_BUS_ID", "CUDA_VISIBLE_DEVICES": ",".join(self.gpu_ids[0])}
-
 
 class Allocation:
     """The nodes a launcher or worker may use, and what runs on them.

@@ -9,7 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from balsam.exceptions import ConfigError
-from balsam.platform.mpirun.registry import MpiLauncher, adapter_of, kind_of
+from balsam.platform.mpirun.registry import NO_MPI, MpiLauncher, adapter_of, kind_of
 
 __all__ = ["detect", "parse_version"]
 
@@ -20,11 +20,14 @@ def detect(template: str = "auto") -> str:
     """Return the launcher that `MPI_RUN_TEMPLATE` asks for, in its text form; see `MpiLauncher`.
 
     ``auto`` takes the first on PATH, or beside the running Python, that is known, then srun inside a Slurm
-    allocation; it is empty when there is none. Raises ConfigError when a launcher is asked for that is not
-    known or not installed.
+    allocation. It is empty when there is none, or none is to be used. Raises ConfigError when a launcher is
+    asked for that is not known or not installed.
     """
-    found = _find_any() if template == "auto" else _find(kind_of(template))
-    return str(found) if found else ""
+    if template == "auto":
+        found = _find_any()
+        return str(found) if found else ""
+    kind = kind_of(template)
+    return "" if kind == NO_MPI else str(_find(kind))
 
 
 def _find_any() -> MpiLauncher | None:
@@ -38,10 +41,11 @@ def _find_any() -> MpiLauncher | None:
 
 
 def _find(kind: str) -> MpiLauncher:
-    names = adapter_of(kind).executables
+    adapter = adapter_of(kind)
+    names = adapter.executables
     installed = {executable: parse_version(_version(executable)) for executable in _installed(names)}
     # of several MPIs each has an `mpiexec`; one that does not say whose it is may be a vendor's
-    for told in (kind, ""):
+    for told in (adapter.family, ""):
         for executable, told_kind in installed.items():
             if told_kind == told:
                 return MpiLauncher(kind, executable)

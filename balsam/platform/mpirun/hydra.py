@@ -1,17 +1,19 @@
 """MPICH's launcher, Hydra, and those built on it: Intel MPI, MVAPICH."""
 
-from balsam.platform.mpirun.run import MpiRun, Option
+from balsam.platform.mpirun.run import MpiRun, Option, PlainAdapter
 
 __all__ = ["Hydra"]
 
 
-class Hydra:
-    """``mpiexec -n R -ppn P [-hosts a,b]``; the ranks inherit the whole environment, on all hosts.
+class Hydra(PlainAdapter):
+    """``mpiexec -n R -ppn P [-hosts a,b] [-bind-to user:0+1,2+3]``.
 
+    The ranks inherit the whole environment, on all hosts.
     https://github.com/pmodels/mpich/blob/main/doc/wiki/how_to/Using_the_Hydra_Process_Manager.md
     """
 
     executables = ("mpiexec.hydra", "mpiexec", "mpirun")
+    family = "mpich"
 
     def options(self, run: MpiRun) -> list[Option]:
         """Return the options; each may be given once only."""
@@ -23,8 +25,12 @@ class Hydra:
             options.append(
                 (("-hosts", ",".join(run.hosts)), ("hosts", "host", "f", "hostfile", "machinefile"))
             )
+        cpus = run.cpus_of_ranks() if run.is_bound else []
+        if cpus:
+            lists = ",".join("+".join(map(str, own)) for own in cpus)
+            options.append((("-bind-to", f"user:{lists}"), ("bind-to", "binding", "map-by")))
         return options
 
-    def environ(self, *, is_root: bool) -> dict[str, str]:
-        """Return nothing: it runs for any user."""
-        return {}
+    def inherits_cpus(self, run: MpiRun) -> bool:
+        """On this host, the ranks are its descendants."""
+        return run.is_local

@@ -1,11 +1,11 @@
 """Open MPI's launcher, versions 4 and 5."""
 
-from balsam.platform.mpirun.run import MpiRun, Option
+from balsam.platform.mpirun.run import MpiRun, Option, PlainAdapter
 
-__all__ = ["OpenMpi"]
+__all__ = ["OpenMpi", "ThetaGpu"]
 
 
-class OpenMpi:
+class OpenMpi(PlainAdapter):
     """``mpiexec -n R --map-by ppr:P:node:OVERSUBSCRIBE --bind-to none [--host a:P,b:P] [-x VAR]``.
 
     Balsam has placed the job already: Open MPI must not count slots, nor bind each of several runs on one
@@ -14,6 +14,7 @@ class OpenMpi:
     """
 
     executables = ("mpiexec", "mpirun")
+    family = "openmpi"
 
     def options(self, run: MpiRun) -> list[Option]:
         """Return the options; each may be given once only."""
@@ -35,9 +36,37 @@ class OpenMpi:
             options += [(("-x", name), ()) for name in run.forward]
         return options
 
+    def inherits_cpus(self, run: MpiRun) -> bool:
+        """On this host, the ranks are its descendants."""
+        return run.is_local
+
     def environ(self, *, is_root: bool) -> dict[str, str]:
         """Allow root, which it refuses otherwise: the launcher's user has decided that already."""
         if not is_root:
             return {}
         names = ("OMPI_ALLOW_RUN_AS_ROOT", "PRTE_ALLOW_RUN_AS_ROOT")
         return {name + suffix: "1" for name in names for suffix in ("", "_CONFIRM")}
+
+
+class ThetaGpu(OpenMpi):
+    """``mpirun -hostfile FILE --oversubscribe --bind-to none -n R -npernode P -x VAR --host a,b``.
+
+    The hosts are named also when there is one, because the file names all. ``-x`` takes all variables of the
+    job: the source forwarded only those of the launcher with "balsam" in their names, so that ranks on other
+    nodes had no BALSAM_JOB_ID. Without a value, as it is in the environment and no blank can split it.
+    """
+
+    executables = ("mpirun", "mpiexec")
+
+    def options(self, run: MpiRun) -> list[Option]:
+        """Return the options; each may be given once only."""
+        files: list[Option] = [(("-hostfile", run.hostfile), ("hostfile", "machinefile"))]
+        return [
+            *(files if run.hostfile else []),
+            (("--oversubscribe",), ("oversubscribe", "nooversubscribe")),
+            (("--bind-to", "none"), ("bind-to", "bind-to-core", "bind-to-socket", "cpu-set")),
+            (("-n", str(run.num_ranks)), ("n", "np", "c")),
+            (("-npernode", str(run.ranks_per_node)), ("npernode", "N", "map-by", "npersocket")),
+            *((("-x", name), ()) for name in run.forward),
+            (("--host", ",".join(run.hosts)), ("host", "H")),
+        ]

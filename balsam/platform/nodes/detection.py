@@ -89,7 +89,7 @@ def detect_nodes(
 
 
 def _detector(detection_type: str, environ: Mapping[str, str]) -> Detector:
-    name = _ALIASES.get(detection_type, detection_type)
+    name = _ALIASES.get(detection_type.rpartition(".")[2], detection_type)
     if name == "auto":
         name = next((kind for variable, kind in _SIGNS.items() if environ.get(variable)), "local")
     path = _DETECTORS.get(name)

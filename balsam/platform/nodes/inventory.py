@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+from balsam.platform.gpus import visible_gpus
 from balsam.platform.nodes.local import is_this_host, this_host
 from balsam.platform.nodes.node import FoundNode, Node, NodeDescription
 
@@ -21,7 +22,7 @@ class Inventory:
         self._described = description
         self._here = this_host()
         self._names_here = {node.name for node in found if is_this_host(node.name, environ)}
-        self._visible_gpus = _visible_gpus(environ) if self._names_here else None
+        self._visible_gpus = visible_gpus(environ) if self._names_here else None
 
     def complete(self, found: FoundNode, gpus_per_node: int = 0) -> Node:
         """Say what a node has; ``gpus_per_node`` is the user's word on the number of GPUs."""
@@ -52,13 +53,3 @@ class Inventory:
         else:
             whole = self._described.memory_mb or (self._here.memory_mb if self._names_here else 0)
         return min(filter(None, (whole, found.memory_mb)), default=0)
-
-
-def _visible_gpus(environ: Mapping[str, str]) -> tuple[str, ...] | None:
-    """Return the GPUs this process was told to use; None when nothing was said."""
-    masks = ("CUDA_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES", "ZE_AFFINITY_MASK")
-    mask = next((environ[name] for name in masks if environ.get(name)), None)
-    if mask is None:
-        return None
-    names = dict.fromkeys(name.strip() for name in mask.split(","))
-    return tuple(name for name in names if name and name not in ("-1", "NoDevFiles"))

@@ -128,6 +128,66 @@ def test_a_job_is_bound_to_its_cpus_if_it_asks_for_that_and_has_one_node() -> No
     assert bound.cpu_ids == ()
 
 
+def test_an_mpi_launcher_is_bound_where_its_ranks_are_here() -> None:
+    threads = job(cpu_affinity="depth", threads_per_rank=2)
+    start = JobCommands("mpi", MPICH).start_of(threads, HERE)
+    assert start.cpu_ids == (3, 4)
+    assert start.argv[5:7] == ["-bind-to", "user:3+4"]
+    there = Placement(("there",), ((3, 4),), ((),), 1)
+    assert JobCommands("mpi", MPICH).start_of(threads, there).cpu_ids == ()
+    srun = MpiCommands("slurm=srun", this_host="here", is_root=True)
+    assert JobCommands("mpi", srun).start_of(threads, HERE).cpu_ids == ()
+
+
+GPUS = Placement(("here",), ((0, 1),), (("0.0", "0.1"),), 1)
+
+
+@pytest.mark.parametrize(
+    ("kind", "variables"),
+    [
+        ("cuda", {"CUDA_DEVICE_ORDER": "PCI_BUS_ID", "CUDA_VISIBLE_DEVICES": "0.0,0.1"}),
+        ("rocm", {"ROCR_VISIBLE_DEVICES": "0.0,0.1"}),
+        ("level-zero", {"ZE_ENABLE_PCI_ID_DEVICE_ORDER": "1", "ZE_AFFINITY_MASK": "0.0,0.1"}),
+    ],
+)
+def test_gpus_are_shown_in_the_way_of_their_vendor(kind: str, variables: dict[str, str]) -> None:
+    mpi = MpiCommands("mpich=mpiexec", this_host="here", is_root=True, gpu_kind=kind)
+    for commands in (JobCommands("serial", gpu_kind=kind), JobCommands("mpi", mpi)):
+        assert commands.start_of(job(), GPUS).environ == {"A": "1", **variables}
+
+
+def test_a_launcher_that_deals_gpus_is_not_disturbed_by_a_mask() -> None:
+    jsrun = MpiCommands("jsrun=jsrun", this_host="here", is_root=True)
+    assert JobCommands("mpi", jsrun).start_of(job(gpus_per_rank=2), GPUS).environ == {"A": "1"}
+
+
+def test_ranks_are_shown_their_own_gpus_where_that_is_asked_for() -> None:
+    aurora = MpiCommands("aurora=mpiexec", this_host="here", is_root=True, gpu_kind="level-zero")
+    asked = job(ranks_per_node=2, gpus_per_rank=1, environ={"BALSAM_GPUS_PER_RANK": "1"})
+    start = JobCommands("mpi", aurora).start_of(asked, GPUS)
+    shell = start.argv.index("/bin/sh")
+    assert start.argv[shell + 1] == "-c"
+    assert start.argv[shell + 3 :] == ["sh", "ZE_AFFINITY_MASK", "0.0 0.1", "app", "-x", "a b"]
+    assert start.environ["ZE_AFFINITY_MASK"] == "0.0,0.1"
+
+
+def test_all_jobs_of_a_launcher_may_show_ranks_their_own_gpus() -> None:
+    environ = {"BALSAM_GPUS_PER_RANK": "1"}
+    srun = JobCommands("mpi", MpiCommands("slurm=srun", this_host="here", is_root=True, environ=environ))
+    ranks = job(ranks_per_node=2, gpus_per_rank=1)
+    assert "/bin/sh" in srun.start_of(ranks, GPUS).argv
+    assert "env" not in srun.start_of(ranks, GPUS).argv
+    no = job(ranks_per_node=2, gpus_per_rank=1, environ={"BALSAM_GPUS_PER_RANK": "0"})
+    assert "/bin/sh" not in srun.start_of(no, GPUS).argv
+    assert "/bin/sh" not in srun.start_of(job(), GPUS).argv
+
+
+def test_ranks_without_gpus_cannot_be_shown_their_own() -> None:
+    asked = job(ranks_per_node=2, environ={"BALSAM_GPUS_PER_RANK": "1"})
+    with pytest.raises(JobStartError, match="the job has none"):
+        JobCommands("mpi", MPICH).start_of(asked, HERE)
+
+
 def test_with_an_mpi_even_a_single_rank_is_started_by_it() -> None:
     start = JobCommands("mpi", MPICH).start_of(job(), HERE)
     assert start.argv == ["/opt/mpiexec", "-n", "1", "-ppn", "1", "app", "-x", "a b"]

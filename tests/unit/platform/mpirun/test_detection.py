@@ -126,3 +126,20 @@ def test_launcher_that_cannot_be_run_is_unknown(tmp_path: Path) -> None:
     broken.touch(mode=0o755)
     assert detection._version(str(broken)) == ""
     assert detection._version(str(tmp_path / "missing")) == ""
+
+
+def test_without_mpi_by_the_users_word_there_is_none(machine: Machine) -> None:
+    machine.install(machine.path / "mpiexec", MPICH)
+    assert detect("none") == detect("LocalAppRun") == ""
+
+
+def test_the_launcher_of_a_machine_is_found_by_its_command(machine: Machine) -> None:
+    aprun = machine.install(machine.path / "aprun")
+    vendors = machine.install(machine.path / "mpiexec", "mpiexec version 1.2.3 of somebody")
+    machine.install(machine.python / "mpiexec", MPICH)
+    openmpi = machine.install(machine.path / "mpirun", OPENMPI)
+    assert detect("ThetaMPICommand") == f"aprun={aprun}"
+    assert detect("PolarisRun") == f"polaris={vendors}"
+    assert detect("ThetaGPURun") == f"thetagpu={openmpi}"
+    with pytest.raises(ConfigError, match="asks for jsrun, and there is no jsrun"):
+        detect("SummitJsrun")
