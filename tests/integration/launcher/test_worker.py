@@ -146,12 +146,15 @@ def test_giving_back_returns_what_has_not_started(tmp_path: Path) -> None:
 
 def test_stopping_returns_the_queue_ends_what_runs_and_leaves(tmp_path: Path) -> None:
     async def play(driver: Driver) -> None:
-        driver.sh("polite", "trap 'echo saved; exit 0' TERM; echo up; sleep 600 & wait")
+        saving = "until [ -e may_end ]; do sleep 0.01; done; echo saved; exit 0"
+        driver.sh("polite", f"trap '{saving}' TERM; echo up; sleep 600 & wait")
         driver.sh("plain", "echo up; exec sleep 600")
         driver.sh("waits", "exit 0", num_nodes=1, node_packing_count=1)
         await driver.until(lambda: driver.output("polite") and driver.output("plain"))
         driver.tell("stop", grace_sec=20)
         driver.sh("late", "exit 0")
+        await driver.until(lambda: ("late", 1) in driver.returned)
+        (tmp_path / "polite" / "may_end").touch()
         assert await driver.ends("polite", "plain") == [0, -signal.SIGTERM]
         assert driver.output("polite") == "up\nsaved\n"
         await driver.until(lambda: driver.said_bye)
