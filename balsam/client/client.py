@@ -128,6 +128,11 @@ class Client:
         reply: BatchJobInfo = self.transport.call("batch_jobs.refuse", batch_job_id, reason)
         return reply
 
+    def doubt_submission(self, batch_job_id: int, reason: str) -> BatchJobInfo:
+        """Record that nobody knows whether the scheduler has taken a batch job, with its words."""
+        reply: BatchJobInfo = self.transport.call("batch_jobs.doubt", batch_job_id, reason)
+        return reply
+
     def observe_batch_jobs(self, observations: Sequence[BatchJobObservation]) -> ObservationReply:
         """Record what a scheduler says of batch jobs."""
         reply: ObservationReply = self.transport.call("batch_jobs.observe", observations)

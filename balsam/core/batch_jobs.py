@@ -13,6 +13,7 @@ from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 
 from balsam.core import notices
+from balsam.core.models.job import BalsamJob
 from balsam.core.models.launch import QueuedLaunch, new_marker
 from balsam.core.retrying import retrying
 from balsam.exceptions import NotFoundError, UsageError
@@ -22,11 +23,13 @@ from balsam.states import BATCH_JOB_END_STATES, BATCH_JOB_LIVE_STATES, BatchJobE
 __all__ = [
     "batch_jobs",
     "begin_submission",
+    "doubt_submission",
     "finish",
     "intend_batch_job",
     "record_submission",
     "refuse_submission",
     "request_batch_job_deletion",
+    "require_workflow",
     "with_clock",
 ]
 
@@ -139,6 +142,25 @@ def refuse_submission(batch_job_id: int, reason: str) -> BatchJobInfo:
         row.save()
         notices.notify(notices.BATCH)
         return _read(batch_job_id)
+
+
+@retrying
+def doubt_submission(batch_job_id: int, reason: str) -> BatchJobInfo:
+    """Record that nobody knows whether the scheduler has taken a batch job; it goes on being looked for."""
+    doubtful = QueuedLaunch.objects.filter(pk=batch_job_id, status=BatchJobState.PENDING_SUBMISSION)
+    with transaction.atomic():
+        doubtful.update(reason=reason)
+        notices.notify(notices.BATCH)
+        return _read(batch_job_id)
+
+
+def require_workflow(workflow: str) -> None:
+    """Raise UsageError when no job has a workflow that contains this, as a launcher would match it."""
+    if workflow and not BalsamJob.objects.filter(workflow__contains=workflow).exists():
+        raise UsageError(
+            f"No job has a workflow that contains {workflow!r}: a launcher would have nothing to do. "
+            "`balsam ls wf` lists the workflows."
+        )
 
 
 @retrying

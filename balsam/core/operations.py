@@ -42,6 +42,7 @@ OPERATIONS: Mapping[str, Operation] = {
     "batch_jobs.begin": Operation(batch_jobs.begin_submission, "POST", "/batch-jobs/{batch_job_id}/begin"),
     "batch_jobs.record": Operation(batch_jobs.record_submission, "POST", "/batch-jobs/{batch_job_id}/record"),
     "batch_jobs.refuse": Operation(batch_jobs.refuse_submission, "POST", "/batch-jobs/{batch_job_id}/refuse"),
+    "batch_jobs.doubt": Operation(batch_jobs.doubt_submission, "POST", "/batch-jobs/{batch_job_id}/doubt"),
     "batch_jobs.observe": Operation(batch_observations.observe_batch_jobs, "PATCH", "/batch-jobs/"),
     "batch_jobs.delete": Operation(
         batch_jobs.request_batch_job_deletion, "DELETE", "/batch-jobs/{batch_job_id}"

@@ -10,6 +10,7 @@ from pprint import pformat
 from django.db import connection, models
 from django.db.models.functions import Now
 
+from balsam.core.active import active_db_path
 from balsam.states import BATCH_JOB_END_STATES, BatchJobEnd, BatchJobState
 
 #: Shown by `str`, in this order; those before ``id`` were there before.
@@ -121,7 +122,7 @@ class QueuedLaunch(models.Model):
     @classmethod
     def refresh_from_scheduler(cls) -> None:
         """Bring all rows up to date with the scheduler; raises BalsamError when it does not answer."""
-        importlib.import_module("balsam.batch.refreshing").refresh_active()
+        importlib.import_module("balsam.batch.refreshing").refresh_active(active_db_path())
 
     def __str__(self) -> str:
         return "Qlaunch " + pformat({name: getattr(self, name) for name in _SHOWN}, sort_dicts=False)

@@ -1,0 +1,98 @@
+"""Render the job template: the user's own, or the packaged one; every value is one word of a shell.
+
+The template runs in jinja2's sandbox, once; a name that is not known is an error with file and line.
+"""
+
+import shlex
+import shutil
+import sys
+import traceback
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from jinja2 import StrictUndefined, TemplateError, TemplateSyntaxError
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from balsam.batch.desk import Desk
+from balsam.config import balsam_home
+from balsam.exceptions import ConfigError, UsageError
+from balsam.schemas.batch_jobs import BatchJobRequest
+
+__all__ = ["render_script"]
+
+
+def render_script(desk: Desk, request: BatchJobRequest) -> str:
+    """Return the job script; raises UsageError for a path it cannot hold, ConfigError for a bad template."""
+    source, origin = _template(desk.settings.JOB_TEMPLATE)
+    return _rendered(source, origin, _variables(desk, request))
+
+
+def _template(setting: str) -> tuple[str, str]:
+    """Return the text of the template, and where it is from."""
+    if setting == "auto":
+        packaged = files("balsam.batch") / "job_templates" / "generic.sh"
+        return packaged.read_text(encoding="utf-8"), str(packaged)
+    path = balsam_home() / Path(setting).expanduser()
+    try:
+        return path.read_text(encoding="utf-8"), str(path)
+    except (OSError, ValueError) as error:
+        raise ConfigError(
+            f"Cannot read the job template {path}: {error}. "
+            "JOB_TEMPLATE in settings.json names it; set that to auto for the packaged one."
+        ) from error
+
+
+def _rendered(source: str, origin: str, variables: dict[str, Any]) -> str:
+    environment = ImmutableSandboxedEnvironment(undefined=StrictUndefined, keep_trailing_newline=True)
+    try:
+        code = environment.compile(source, filename=origin)
+        template = environment.template_class.from_code(environment, code, environment.make_globals(None))
+        return template.render(variables)
+    except TemplateSyntaxError as error:
+        raise _error(origin, error.lineno, error.message or "") from error
+    except (TemplateError, ArithmeticError, AttributeError, TypeError, ValueError, LookupError) as error:
+        frames = traceback.extract_tb(error.__traceback__)
+        line = next((frame.lineno for frame in reversed(frames) if frame.filename == origin), None)
+        raise _error(origin, line, str(error)) from error
+
+
+def _error(origin: str, line: int | None, problem: str) -> ConfigError:
+    where = f"{origin}, line {line}" if line else origin
+    return ConfigError(
+        f"The job template cannot be used: {where}: {problem}. "
+        "docs/batch-jobs.md lists the names that a template may use."
+    )
+
+
+def _variables(desk: Desk, request: BatchJobRequest) -> dict[str, Any]:
+    balsam_bin = str(Path(sys.executable).parent)
+    pg_ctl = shutil.which("pg_ctl")
+    db_path = _word(desk.db_path)
+    return {
+        "project": request.project,
+        "queue": request.queue,
+        "nodes": request.num_nodes,
+        "num_nodes": request.num_nodes,
+        "time_minutes": request.wall_time_min,
+        "wall_time_min": request.wall_time_min,
+        "job_mode": request.job_mode,
+        "wf_filter": f"wf-filter={shlex.quote(request.workflow)}" if request.workflow else "consume-all",
+        "filter_tags": {},
+        "partitions": "",
+        "optional_params": dict(request.optional_params),
+        "sched_flags": request.sched_flags,
+        "balsam_bin": _word(balsam_bin),
+        "pg_bin": _word(Path(pg_ctl).parent if pg_ctl else balsam_bin),
+        "balsam_db_path": db_path,
+        "balsam_site_path": db_path,
+        "launcher_cmd": f"{_word(Path(balsam_bin) / 'balsam')} launcher",
+    }
+
+
+def _word(path: Path | str) -> str:
+    """Return a path as one word of a shell."""
+    text = str(path)
+    if not text.isprintable():
+        raise UsageError(f"The path {text!r} cannot be put into a job script: it has control characters.")
+    return shlex.quote(text)
