@@ -24,8 +24,11 @@ _ENDS = [end.value for end in BatchJobEnd]
 
 
 def new_marker() -> str:
-    """Return a name for a new batch job at its scheduler: 15 characters, random enough to be the only one."""
-    return "balsam-" + base64.b32encode(secrets.token_bytes(5)).decode().lower()
+    """Return a name for a new batch job at its scheduler: 15 characters, random enough to be the only one.
+
+    It begins as users know the batch jobs of Balsam in ``qstat``.
+    """
+    return "qlaunch" + base64.b32encode(secrets.token_bytes(5)).decode().lower()
 
 
 def _text() -> "models.TextField[str, str]":
