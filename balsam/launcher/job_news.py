@@ -66,7 +66,9 @@ class JobNews:
             stopped = f"Worker {member.name} was told to end by a signal"
         for job_id, attempt, code, age_sec, tail in message["ended"]:
             job = self._ledger.end(Ending(job_id, attempt, code, tail), now - age_sec, stopped=stopped)
-            if self.stopping and code and job is not None and not job.is_lost:
+            if job is not None and job.is_lost:
+                self._tally.taken_away += 1
+            elif job is not None and stopped and code:
                 self._tally.cut_short += 1
             if code != 0:
                 log.append(f"ended {job_id} attempt {attempt} with code {code}: {tail}")

@@ -23,6 +23,8 @@ class Tally:
     stopped: str = ""
     #: Running jobs that ended by that.
     cut_short: int = 0
+    #: Jobs that ended because they had been killed, deleted or reset.
+    taken_away: int = 0
     #: Why a job cannot be placed on the launcher's nodes, or ''.
     unplaceable: str = ""
     #: Nodes on which nothing more is run, because workers fail there again and again.
@@ -41,7 +43,8 @@ class Tally:
     def line(self) -> str:
         """One line for a live view."""
         if self.stopped:
-            return f"{self.stopped}; {self.running} jobs still run (Ctrl-C kills them at once)"
+            run = "job still runs" if self.running == 1 else "jobs still run"
+            return f"{self.stopped}; {self.running} {run} (Ctrl-C kills at once)"
         steps = self.count_steps()
         in_steps = f", {steps} in hooks or staging" if steps else ""
         counts = f"{self.running} running{in_steps}, {self.finished} finished, {self.failed} failed"
@@ -54,21 +57,23 @@ class Tally:
     def closing_lines(self) -> list[str]:
         """Say what was done, and what is left and why."""
         took_sec = time.monotonic() - self.started_at
-        jobs = "job" if self.finished == 1 else "jobs"
-        lines = [f"{self.finished} {jobs} finished, {self.failed} failed in {human_duration(took_sec)}"]
+        lines = [f"{_jobs(self.finished)} finished, {self.failed} failed in {human_duration(took_sec)}"]
+        if self.taken_away:
+            lines.append(f"{_jobs(self.taken_away)} ended early: killed, deleted or reset by somebody")
         if self.given_up:
             lines.append(
                 f"Nodes given up, because workers failed there: {', '.join(self.given_up)}; see the log"
             )
         if self.stopped:
-            cut = f"{self.cut_short} running jobs were cut short; " if self.cut_short else ""
+            cut = f"{_jobs(self.cut_short, 'running ')} cut short; " if self.cut_short else ""
             lines.append(f"{self.stopped}: {cut}the next launcher goes on with what is left")
         elif self.outlook is not None:
             lines += self._left_lines(self.outlook)
         return lines
 
     def _left_lines(self, left: Outlook) -> list[str]:
-        if left.is_empty and not (left.unfit or left.waiting or self.finished or self.failed):
+        has_run = self.finished or self.failed or self.taken_away
+        if left.is_empty and not (left.unfit or left.waiting or has_run):
             return [_nothing_text(self.workflow)]
         return self._reasons(left)
 
@@ -85,10 +90,14 @@ class Tally:
             (left.waiting, "waits", "wait", f"for {'its' if left.waiting == 1 else 'their'} parents"),
         )
         return [
-            f"{count} {'job' if count == 1 else 'jobs'} {one if count == 1 else several} {what}"
+            f"{_jobs(count)} {one if count == 1 else several} {what}"
             for count, one, several, what in counted
             if count
         ]
+
+
+def _jobs(count: int, kind: str = "") -> str:
+    return f"{count} {kind}{'job' if count == 1 else 'jobs'}"
 
 
 def _nothing_text(workflow: str) -> str:

@@ -57,7 +57,7 @@ def test_launcher_that_is_stopped_says_what_that_cut_short(tmp_path: Path) -> No
         wait_until(lambda: states() == {"RUNNING": 2})
         running.send_signal(signal.SIGINT)
         done = finish(running)
-    assert "stopped by SIGINT: 2 running jobs were cut short" in done.stdout
+    assert "stopped by SIGINT: 2 running jobs cut short" in done.stdout
 
 
 def test_failed_job_fails_the_launcher_unless_told_otherwise(tmp_path: Path) -> None:
@@ -151,7 +151,8 @@ def test_killed_job_is_stopped_with_all_its_processes(mode: str, tmp_path: Path)
     with launcher(mode=mode) as running:
         [pid] = wait_until(lambda: lines(pids))
         job.update_state("USER_KILLED", "enough")
-        finish(running)
+        done = finish(running)
+    assert "1 job ended early: killed" in done.stdout
     job.refresh_from_db()
     assert job.state == "USER_KILLED"
     wait_until(lambda: not Path(f"/proc/{pid}").exists())

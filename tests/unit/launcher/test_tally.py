@@ -49,7 +49,14 @@ def test_every_reason_has_a_line() -> None:
 
 def test_launcher_that_was_stopped_says_by_what_and_what_that_ended() -> None:
     [_, line] = Tally(finished=1, stopped="The launcher was stopped by SIGINT", cut_short=2).closing_lines()
-    assert line.startswith("The launcher was stopped by SIGINT: 2 running jobs were cut short")
+    assert line.startswith("The launcher was stopped by SIGINT: 2 running jobs cut short; the next")
+    [_, line] = Tally(stopped="The launcher ran out of time", cut_short=1).closing_lines()
+    assert line.startswith("The launcher ran out of time: 1 running job cut short; the next")
+
+
+def test_launcher_whose_only_job_was_killed_says_so() -> None:
+    [_, line] = Tally(taken_away=1, outlook=outlook()).closing_lines()
+    assert line == "1 job ended early: killed, deleted or reset by somebody"
 
 
 def test_live_line_tells_of_hooks_under_way() -> None:
@@ -73,3 +80,5 @@ def test_live_line_tells_of_the_wait_for_jobs_that_are_told_to_end() -> None:
     assert tally.line() == "2 running, 0 finished, 0 failed"
     tally.stopped = "The launcher was stopped by SIGINT"
     assert "2 jobs still run" in tally.line()
+    tally.running = 1
+    assert "1 job still runs" in tally.line()
