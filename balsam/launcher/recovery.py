@@ -22,19 +22,18 @@ logger = logging.getLogger(__name__)
 
 def recover(client: Client, log_dir: Path) -> int:
     """Free the jobs of dead owners; return how many."""
-    sessions = client.live_sessions()
-    live = {info.session_id for info in sessions}
-    dead = [info for info in sessions if is_alive(_identity(info)) is False]
-    gone = {info.session_id for info in dead}
+    alive = {info: is_alive(_identity(info)) for info in client.live_sessions()}
+    dead = [info for info, is_here in alive.items() if is_here is False]
+    expired = [info for info in alive if info.expires_sec < 0]
+    others = {info.session_id for info in alive if info not in dead}
     for session_id, journal in left_behind(log_dir):
-        if session_id in gone or session_id not in live:
+        if session_id not in others:
             reply = client.report(session_id, journal.read())
             logger.info("Replayed %d results that session %d could not report", reply.applied, session_id)
             journal.clear()
-    for info in sessions:
-        if info in dead or (info.expires_sec < 0 and is_alive(_identity(info))):
-            _kill_orphans(info)
-    freed = client.reap_expired()
+    for info in [*dead, *(info for info in expired if alive[info])]:
+        _kill_orphans(info)
+    freed = client.reap_expired() if expired else 0
     for info in dead:
         reason = f"Its {info.kind} on {info.host} (pid {info.pid}) has died"
         count = client.close_session(info.session_id, reason)
