@@ -24,7 +24,7 @@ class JobState(StrEnum):
     RUNNING = "RUNNING"
     #: The application exited with 0; the postprocess hook is to run.
     RUN_DONE = "RUN_DONE"
-    #: The application exited with another code, was killed by a signal or could not be started.
+    #: The application exited with another code or was killed by a signal. (One that cannot start is FAILED.)
     RUN_ERROR = "RUN_ERROR"
     #: The launcher ran out of time, or was told to stop, while the application ran.
     RUN_TIMEOUT = "RUN_TIMEOUT"
