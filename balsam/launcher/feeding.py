@@ -1,6 +1,8 @@
 """Claim jobs for the workers, within the bounds of this launcher: its nodes, its mode, the time left."""
 
 import time
+from collections import deque
+from collections.abc import Iterable
 
 from balsam.launcher.core_link import CoreLink
 from balsam.launcher.crew import Crew, CrewMember
@@ -9,7 +11,7 @@ from balsam.launcher.options import LauncherOptions
 from balsam.schemas.jobs import JobSpec
 from balsam.schemas.sessions import ClaimRequest, Outlook, OutlookRequest
 
-__all__ = ["Feeder"]
+__all__ = ["Feeder", "deal"]
 
 #: A worker that starts nothing of what it has for so long gives it back to others.
 _HOARD_SEC = 5.0
@@ -51,28 +53,42 @@ class Feeder:
         return None if left_sec is None else left_sec / 60
 
     async def feed(self, crew: Crew) -> None:
-        """Claim for each worker what it wants, and take back what it cannot start for now."""
-        for member in crew.members:
-            now = time.monotonic()
-            queued = self._ledger.queued(member.worker_id)
-            if queued and now - member.last_progress > _HOARD_SEC:
-                member.give_back()
-                member.pacing.is_blocked = True
-                member.last_progress = now
-            is_idle = not self._ledger.holds_for(member.worker_id)
-            if is_idle:
-                member.pacing.is_blocked = False
-            is_starved = member.is_starved or is_idle
-            wanted = member.pacing.wanted(queued, is_starved, now) if self.may_be_work else 0
-            if wanted:
-                await self._claim(member, min(wanted, _MAX_CLAIM))
+        """Claim what the workers want, and take back what they cannot start for now."""
+        wanting = [(member, wanted) for member in crew.members if (wanted := self._wanted_by(member))]
+        if not wanting:
+            return
+        specs = await self._claim(sum(wanted for _, wanted in wanting), len(wanting[0][0].nodes))
+        for member, share in deal(specs, wanting):
+            self._hand_over(member, share, is_here=member in crew.members)
 
-    async def _claim(self, member: CrewMember, limit: int) -> None:
+    def share(self, crew: Crew, newcomer: CrewMember) -> None:
+        """Let a new worker have its part: what the others have not started is dealt out again."""
+        for member in crew.members:
+            if member is not newcomer and self._ledger.queued(member.worker_id):
+                member.give_back()
+
+    def _wanted_by(self, member: CrewMember) -> int:
+        """Return how many more jobs a worker should get; ask for those back that it has had too long."""
+        now = time.monotonic()
+        queued = self._ledger.queued(member.worker_id)
+        if queued and now - member.last_progress > _HOARD_SEC:
+            member.give_back()
+            member.pacing.is_blocked = True
+            member.last_progress = now
+        is_idle = not self._ledger.holds_for(member.worker_id)
+        if is_idle:
+            member.pacing.is_blocked = False
+        is_starved = member.is_starved or is_idle
+        return member.pacing.wanted(queued, is_starved, now) if self.may_be_work else 0
+
+    async def _claim(self, wanted: int, max_nodes: int) -> list[JobSpec]:
+        """Claim jobs of at most so many nodes; those that can only fail are refused at once."""
+        limit = min(wanted, _MAX_CLAIM)
         request = ClaimRequest(
             session_id=self.session_id,
             limit=limit,
             workflow=self._options.workflow,
-            max_nodes=len(member.nodes),
+            max_nodes=max_nodes,
             max_wall_time_min=self._longest_job_min(),
             serial_only=self._options.is_serial,
             exclude=tuple(self._ledger.unplaceable),
@@ -80,21 +96,20 @@ class Feeder:
         specs = await self._core.run(lambda: self._core.client.claim(request))
         if len(specs) < limit:
             self.may_be_work = False
-        member.last_progress = time.monotonic()
-        self._hand_over(member, specs)
-
-    def _hand_over(self, member: CrewMember, specs: list[JobSpec]) -> None:
         for spec in specs:
             if spec.problem:
                 self._ledger.refuse(spec, spec.problem, time.monotonic())
-        good = [spec for spec in specs if not spec.problem]
-        self._ledger.assign(good, member.worker_id)
-        if self.is_closed:  # told to stop while the claim was under way
-            for spec in good:
+        return [spec for spec in specs if not spec.problem]
+
+    def _hand_over(self, member: CrewMember, specs: list[JobSpec], *, is_here: bool) -> None:
+        member.last_progress = time.monotonic()
+        self._ledger.assign(specs, member.worker_id)
+        if self.is_closed or not is_here:  # told to stop, or the worker died, while the claim was under way
+            for spec in specs:
                 self._ledger.give_back(spec.job_id, spec.attempt, "", is_hopeless=False)
-        elif good:
+        elif specs:
             member.is_starved = False
-            member.run(good)
+            member.run(specs)
 
     async def outlook(self) -> Outlook:
         """Ask what is left that this launcher could do."""
@@ -107,3 +122,19 @@ class Feeder:
             exclude=tuple(self._ledger.unplaceable),
         )
         return await self._core.run(lambda: self._core.client.outlook(request))
+
+
+def deal(
+    specs: list[JobSpec], wanting: list[tuple[CrewMember, int]]
+) -> Iterable[tuple[CrewMember, list[JobSpec]]]:
+    """Deal jobs out in turn, to each worker at most what it wants: so few of them run on many nodes."""
+    if len(wanting) == 1:
+        return [(wanting[0][0], specs)]
+    shares: list[list[JobSpec]] = [[] for _ in wanting]
+    turns = deque((wanted, share) for (_, wanted), share in zip(wanting, shares, strict=True))
+    for spec in specs:
+        wanted, share = turns.popleft()
+        share.append(spec)
+        if wanted > 1:
+            turns.append((wanted - 1, share))
+    return [(member, share) for (member, _), share in zip(wanting, shares, strict=True)]

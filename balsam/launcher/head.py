@@ -193,6 +193,8 @@ class Head:
             self._job_news.take(member, message)
         elif kind == "gone":
             self._job_news.lose(member, message["reason"])
+        elif kind == "hired":
+            self._feeder.share(self._crew, member)
         self._leaving.note_change()
         self._news.set()
 

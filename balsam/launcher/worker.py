@@ -153,13 +153,14 @@ class Worker:
         """Send the events that are due."""
         now = time.monotonic()
         is_starved = self._jobs.is_starved
-        if at_once or self._outbox.due_at(is_starved) <= now:
+        is_stopping = self._jobs.is_stopping or self._is_asked_to_stop
+        if at_once or is_stopping or self._outbox.due_at(is_starved) <= now:
             for message in self._outbox.take(now):
                 message |= {
                     "queued": self._jobs.queued,
                     "running": self._jobs.running,
                     "starved": is_starved,
-                    "stopping": self._jobs.is_stopping,
+                    "stopping": is_stopping,
                 }
                 self._channel.send(message)
 

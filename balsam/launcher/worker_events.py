@@ -4,6 +4,7 @@ A job's start is always told before, or together with, its end.
 """
 
 import math
+import signal
 from collections.abc import Iterator
 
 from balsam.launcher.channel import Message
@@ -16,6 +17,9 @@ BUSY_SEC = 0.02
 HUNGRY_SEC = 0.002
 #: Events of one kind in one message: with 4 kB of text each, far below what the channel carries.
 MAX_EVENTS = 256
+#: The end of a job by SIGTERM is kept so long: a scheduler that ends its batch job tells all processes, and
+#: the worker may be the last to hear.
+SIGNALLED_SEC = 0.25
 
 
 class Outbox:
@@ -26,6 +30,7 @@ class Outbox:
         self._ended: list[tuple[str, int, int | None, float, str]] = []
         self._returned: list[tuple[str, int, str]] = []
         self._told_at = -math.inf
+        self._kept_until = -math.inf
 
     def start(self, job_id: str, attempt: int, when: float, where: str) -> None:
         """Note that a job has started."""
@@ -34,6 +39,8 @@ class Outbox:
     def end(self, job_id: str, attempt: int, return_code: int | None, when: float, tail: str = "") -> None:
         """Note that a job has ended, or (``return_code`` None) why it could not be started."""
         self._ended.append((job_id, attempt, return_code, when, tail))
+        if return_code in (-signal.SIGTERM, 128 + signal.SIGTERM):
+            self._kept_until = when + SIGNALLED_SEC
 
     def give_back(self, job_id: str, attempt: int, reason: str = "") -> None:
         """Note that a job goes back unstarted; with a reason if it can never start here."""
@@ -46,7 +53,9 @@ class Outbox:
 
     def due_at(self, is_hungry: bool) -> float:
         """When the events are to be sent; infinity when there are none."""
-        return math.inf if self.is_empty else self._told_at + (HUNGRY_SEC if is_hungry else BUSY_SEC)
+        if self.is_empty:
+            return math.inf
+        return max(self._kept_until, self._told_at + (HUNGRY_SEC if is_hungry else BUSY_SEC))
 
     def take(self, now: float) -> Iterator[Message]:
         """Take everything, as messages with ages in seconds instead of times."""

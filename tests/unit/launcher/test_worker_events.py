@@ -1,11 +1,12 @@
 import json
 import math
+import signal
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from balsam.launcher.channel import MAX_FRAME_BYTES
-from balsam.launcher.worker_events import BUSY_SEC, HUNGRY_SEC, Outbox
+from balsam.launcher.worker_events import BUSY_SEC, HUNGRY_SEC, SIGNALLED_SEC, Outbox
 
 
 def test_times_become_ages() -> None:
@@ -63,3 +64,9 @@ def test_a_full_message_of_the_worst_text_fits_the_channel() -> None:
         outbox.give_back(str(number), 1, "\x01" * 4096)
     (message,) = outbox.take(0.0)
     assert len(json.dumps(message)) < MAX_FRAME_BYTES
+
+
+def test_end_by_sigterm_is_kept_for_a_moment():
+    outbox = Outbox()
+    outbox.end("a", 1, -signal.SIGTERM, when=5.0)
+    assert outbox.due_at(is_hungry=True) == 5.0 + SIGNALLED_SEC
