@@ -92,6 +92,16 @@ def active_database(db_path: Path) -> Iterator[None]:
             connections.close_all()
 
 
+@pytest.fixture
+def local_queue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A directory of the user's files whose settings name the local queue, empty, as the scheduler."""
+    home = tmp_path / "balsam-home"
+    home.mkdir()
+    (home / "settings.json").write_text('{"SCHEDULER_CLASS": "local"}')
+    monkeypatch.setenv("BALSAM_HOME", str(home))
+    return home
+
+
 @pytest.fixture(scope="session")
 def slurm_cluster() -> Iterator[SlurmCluster]:
     """This test process's own Slurm of four nodes on this host; skips where it cannot be started."""

@@ -37,7 +37,9 @@ _LISTINGS = {
 @click.option("--id", "row_id", metavar="ID", default="", help="Ids that contain this.")
 @click.option("--state", default="", help="Jobs in this state.")
 @click.option("--wf", "workflow", default="", help="Workflows that contain this, in either case.")
-@click.option("--history", is_flag=True, help="The history of each job.")
+@click.option(
+    "--history", is_flag=True, help="The history of each job; also queued launches that have ended."
+)
 @click.option("--by-states", is_flag=True, help="The number of jobs in each state.")
 @click.option("--verbose", is_flag=True, help="All there is to know of each.")
 @click.option("--tree", is_flag=True, help="Jobs below the jobs they depend on.")

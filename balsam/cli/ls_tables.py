@@ -1,12 +1,20 @@
 """The listings of applications, workflows and queued launches."""
 
+import textwrap
+from collections.abc import Callable
 from dataclasses import replace
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from balsam.cli.display import Column, display
 from balsam.cli.ls_jobs import show_table, show_tree
 from balsam.cli.ls_request import Request, basenames, show_left_out, show_nothing_found
+from balsam.exceptions import ConfigError
+
+if TYPE_CHECKING:
+    from balsam.core.models import QueuedLaunch
 
 _RULE = "-" * 9
 
@@ -58,22 +66,68 @@ def show_jobs_of(workflow: str, request: Request) -> None:
 
 
 def show_launches(request: Request) -> None:
-    """Show the batch jobs asked of a scheduler."""
-    from balsam.core.listings import LAUNCH_FIELDS, count_text, list_launches, row_of
+    """Show the batch jobs that have not ended, as the scheduler says now; with --history all there were."""
+    from balsam.core.listings import LAUNCH_FIELDS, LAUNCH_LIFE_FIELDS, count_text, list_launches, row_of
 
-    launches, left_out = list_launches(request.limit)
+    ask_scheduler()
+    launches, left_out = list_launches(request.limit, scheduler_id=request.row_id, with_ended=request.history)
     if not launches and show_nothing_found(request, "No queued jobs detected."):
         return
     if request.verbose and request.is_for_people:
         for launch in launches:
             click.echo(f"{launch}\n")
     else:
-        columns = [
-            Column(name, title=_TITLES.get(name, ""), cell=_CELLS.get(name, str)) for name in LAUNCH_FIELDS
-        ]
-        display([row_of(launch, LAUNCH_FIELDS) for launch in launches], columns, request.output)
+        names: tuple[str, ...] = LAUNCH_FIELDS
+        if not request.is_for_people:
+            names += LAUNCH_LIFE_FIELDS
+        elif request.history:
+            names += ("end", "ended", "reason")
+        columns = [Column(name, title=_TITLES.get(name, ""), cell=_CELLS.get(name, str)) for name in names]
+        display([row_of(launch, names) for launch in launches], columns, request.output)
+        if request.is_for_people and not request.history:
+            show_reasons(launches)
     show_left_out(request, count_text(left_out), "launches")
 
 
+def ask_scheduler() -> None:
+    """Bring the batch jobs up to date; where the scheduler cannot be asked, say so."""
+    from balsam.batch import open_desk, refresh
+    from balsam.core.active import active_db_path
+
+    try:
+        problem = refresh(open_desk(active_db_path())).problem
+    except ConfigError as error:
+        problem = str(error)
+    if problem:
+        click.echo(f"The scheduler cannot be read, so this is what was known before: {problem}", err=True)
+
+
+def show_reasons(launches: "list[QueuedLaunch]") -> None:
+    """Say below the table why batch jobs wait."""
+    for launch in launches:
+        if launch.reason:
+            click.echo(f"{launch.scheduler_id or f'not submitted ({launch.pk})'}: {in_short(launch.reason)}")
+
+
+def in_short(reason: object) -> str:
+    """Return a reason as the cell of a table."""
+    return textwrap.shorten(str(reason), 80, placeholder=" …")
+
+
+def text_or_nothing(value: object) -> str:
+    """Return a value as text, '' for none."""
+    return "" if value is None else str(value)
+
+
+def to_the_second(when: datetime | None) -> str:
+    """Return a time as people read it, '' for none."""
+    return "" if when is None else f"{when:%Y-%m-%d %H:%M:%S}"
+
+
 _TITLES = {"command": "Command", "from_balsam": "Submitted from Balsam?"}
-_CELLS = {"command": basenames}
+_CELLS: dict[str, Callable[[Any], str]] = {
+    "command": basenames,
+    "end": text_or_nothing,
+    "ended": to_the_second,
+    "reason": in_short,
+}

@@ -21,7 +21,7 @@ from balsam.core.models import (
     history_line,
 )
 from balsam.exceptions import InvalidStateError, NotFoundError, UsageError
-from balsam.states import STATES, JobState
+from balsam.states import BATCH_JOB_END_STATES, STATES, JobState
 
 #: More than this many rows left out are not counted one by one.
 COUNT_BOUND = 100_000
@@ -37,6 +37,10 @@ LAUNCH_FIELDS = (
     "job_mode",
     "command",
     "from_balsam",
+)
+#: Of batch jobs, for programs and for the history.
+LAUNCH_LIFE_FIELDS = (
+    *("id", "status", "end", "reason", "created", "submitted", "started", "ended", "marker", "scheduler"),
 )
 EVENT_FIELDS = ("job_id", "name", "timestamp", "from_state", "to_state", "attempt", "cause", "message")
 #: Not columns, but shown as if they were.
@@ -215,9 +219,13 @@ def list_apps(name: str, app_id: str, limit: int) -> tuple[list[ApplicationDefin
     return shown, count_left_out(apps, len(shown), limit)
 
 
-def list_launches(limit: int) -> tuple[list[QueuedLaunch], int]:
-    """Return batch jobs, oldest first, and how many are left out."""
-    launches = QueuedLaunch.objects.order_by("pk")
+def list_launches(
+    limit: int, *, scheduler_id: str = "", with_ended: bool = True
+) -> tuple[list[QueuedLaunch], int]:
+    """Return batch jobs whose number contains a text, oldest first, and how many are left out."""
+    launches = QueuedLaunch.objects.filter(scheduler_id__contains=scheduler_id).order_by("pk")
+    if not with_ended:
+        launches = launches.exclude(status__in=BATCH_JOB_END_STATES)
     shown = list(launches[:limit])
     return shown, count_left_out(launches, len(shown), limit)
 

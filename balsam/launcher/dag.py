@@ -9,9 +9,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from balsam.config.known_databases import known_databases
-from balsam.core import cloning, context, dependencies, killing, scripting
+from balsam.core import batch_jobs, cloning, context, dependencies, killing, scripting
 from balsam.core.active import active_db_path
-from balsam.core.models import ApplicationDefinition, BalsamJob
+from balsam.core.models import ApplicationDefinition, BalsamJob, QueuedLaunch
 from balsam.core.models.query import JobQuerySet
 from balsam.exceptions import NoDatabaseError
 
@@ -34,6 +34,7 @@ __all__ = [
     "kill",
     "parents",
     "spawn_child",
+    "submit",
     "wf_from_template",
 ]
 
@@ -203,3 +204,32 @@ def get_active_database(verbose: bool = True) -> str:
     if verbose:
         print(path or "No database is active.")
     return path
+
+
+def submit(
+    project: str = "datascience",
+    queue: str = "debug-flat-quad",
+    nodes: int = 1,
+    wall_minutes: int = 30,
+    job_mode: str = "mpi",
+    wf_filter: str = "",
+) -> QueuedLaunch:
+    """Ask the scheduler for nodes on which a launcher runs the jobs, as `balsam submit-launch` does.
+
+    Raises UsageError for a bad request, BalsamError with the scheduler's words when it refuses.
+    """
+    from balsam.batch import open_desk, submit_request  # not at import: jobs import this module, too
+    from balsam.schemas.batch_jobs import BatchJobRequest
+
+    desk = open_desk(active_db_path())
+    batch_jobs.require_workflow(wf_filter)
+    request = BatchJobRequest(
+        scheduler=desk.adapter.name,
+        project=project,
+        queue=queue,
+        num_nodes=nodes,
+        wall_time_min=wall_minutes,
+        job_mode=job_mode,
+        workflow=wf_filter,
+    )
+    return QueuedLaunch.objects.get(pk=submit_request(desk, request).batch_job_id)

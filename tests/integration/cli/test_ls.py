@@ -74,6 +74,7 @@ def test_any_text_in_a_filter_is_just_text(balsam: Cli, db: Path, option: str, t
     assert "Unexpected" not in done.stderr
 
 
+@pytest.mark.usefixtures("local_queue")
 def test_nothing_found_is_one_line_and_a_success(balsam: Cli, db: Path):
     for arguments in ([], ["--hist"], ["--tree"], ["--by-states"], ["--verb"], ["apps"], ["wf"], ["queues"]):
         done = balsam("ls", *arguments).check()
@@ -137,6 +138,7 @@ def test_json_is_clean_data_and_the_rest_is_told_on_stderr(balsam: Cli, jobs: li
     assert "2 more jobs" in done.stderr
 
 
+@pytest.mark.usefixtures("local_queue")
 def test_every_listing_is_json_too(balsam: Cli, jobs: list[BalsamJob]):
     QueuedLaunch(scheduler_id="1").save()
     for arguments in (
@@ -238,6 +240,7 @@ def test_unknown_workflow_is_not_found(balsam: Cli, jobs: list[BalsamJob]):
     assert "No workflow matching 'three'" in done.stderr
 
 
+@pytest.mark.usefixtures("local_queue")
 def test_queues_show_the_batch_jobs(balsam: Cli, db: Path):
     QueuedLaunch(scheduler_id="123.host", queue="debug", nodes=2, command="/a/qlaunch1.sh").save()
     header, _, line = balsam("ls", "queues").check().stdout.splitlines()
