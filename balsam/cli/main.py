@@ -41,6 +41,9 @@ COMMANDS: dict[str, Lazy] = {
     "kill": Lazy("balsam.cli.kill:kill", "Stop a job for good."),
     "killjob": Lazy("balsam.cli.kill:killjob", "Stop a job for good (same as kill)."),
     "launcher": Lazy("balsam.cli.launcher:launcher", "Run the jobs of the database on this allocation."),
+    "submit-launch": Lazy(
+        "balsam.cli.submit_launch:submit_launch", "Ask the scheduler for nodes, and run the jobs on them."
+    ),
     "log": Lazy("balsam.cli.log:log", "Follow the log files of the database."),
     "make_dummies": Lazy("balsam.cli.make_dummies:make_dummies", "Add jobs that do nothing, to try things."),
     "workdir": Lazy("balsam.cli.workdir:workdir", "Print the working directory of a job."),
