@@ -47,3 +47,17 @@ def test_a_directory_is_found_by_a_part_of_the_id(db: Path):
     add_job(job_id=uuid.UUID(int=1)), add_job(job_id=uuid.UUID(int=2))
     with pytest.raises(AmbiguousError):
         workdirs.find("0000-0000-0000")
+
+
+def test_a_directory_of_the_users_choice_is_looked_for_on_the_servers_side_only(db: Path, tmp_path: Path):
+    own = add_job(name="own", workflow="w", user_workdir=str(tmp_path))
+    far = add_job(name="far", workflow="w", user_workdir="/lus/only/over/there")
+    home = add_job(name="home", workflow="w", user_workdir="~")
+    assert own.working_directory == str(tmp_path)
+    assert far.working_directory == f"{db.resolve()}/data/w/far_{str(far.pk)[:8]}"
+    (tmp_path / "server-info").write_text((db / "server-info").read_text())
+
+    with active_database(tmp_path):
+        assert own.working_directory == str(tmp_path)
+        assert far.working_directory == "/lus/only/over/there"
+        assert home.working_directory == f"{db.resolve()}/data/w/home_{str(home.pk)[:8]}"
