@@ -8,6 +8,7 @@ import functools
 import os
 import pwd
 import socket
+import struct
 from pathlib import Path
 from typing import NotRequired, TypedDict
 
@@ -17,6 +18,9 @@ from balsam.postgres.serverinfo import ServerInfo, read_server_info
 
 DATABASE = "balsam"
 LOOPBACK = "127.0.0.1"
+#: How a client asks whether it may encrypt; every server answers with one letter, and has nothing to log.
+# https://www.postgresql.org/docs/current/protocol-message-formats.html (SSLRequest)
+_ENCRYPTION_REQUEST = struct.pack("!II", 8, 80877103)
 #: First libpq that can refuse to send a password in clear (require_auth): PostgreSQL 16.
 _LIBPQ_WITH_REQUIRE_AUTH = 160000
 
@@ -114,15 +118,19 @@ def answers_on_socket(info: ServerInfo) -> bool:
 
 
 def answers_on_tcp(info: ServerInfo, timeout_sec: float = 5.0) -> bool:
-    """Say whether something listens where `server-info` says."""
+    """Say whether a PostgreSQL server answers where `server-info` says.
+
+    It is spoken to, since this end of a tunnel takes connections although nobody listens at the other.
+    """
     if not info.port:
         return False
     host = LOOPBACK if is_this_host(info.host) else info.host or LOOPBACK
     try:
-        socket.create_connection((host, info.port), timeout=timeout_sec).close()
+        with socket.create_connection((host, info.port), timeout=timeout_sec) as probe:
+            probe.sendall(_ENCRYPTION_REQUEST)
+            return probe.recv(1) in (b"S", b"N", b"E")
     except OSError:
         return False
-    return True
 
 
 @functools.cache

@@ -1,6 +1,8 @@
 import socket
 import tempfile
+import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -72,10 +74,34 @@ def test_socket_of_a_server_that_died_does_not_answer(socket_dir: Path) -> None:
     assert not answers_on_socket(ServerInfo(short_hostname(), 1234, socket_dir=str(socket_dir)))
 
 
-def test_tcp_answers_while_somebody_listens() -> None:
+@contextmanager
+def far_end(reply: bytes) -> Iterator[ServerInfo]:
+    """Somebody who listens, and says ``reply`` to the first who speaks."""
+
+    def serve() -> None:
+        client, _ = server.accept()
+        with client:
+            client.recv(64)
+            client.sendall(reply)
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        yield ServerInfo("localhost", server.getsockname()[1])
+        thread.join(timeout=20)
+
+
+@pytest.mark.parametrize(
+    ("reply", "is_server"), [(b"N", True), (b"S", True), (b"", False), (b"HTTP/1.1", False)]
+)
+def test_tcp_answers_where_a_server_speaks(reply: bytes, is_server: bool) -> None:
+    with far_end(reply) as info:
+        assert answers_on_tcp(info) == is_server
+
+
+def test_tcp_does_not_answer_where_nobody_listens() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         info = ServerInfo("localhost", server.getsockname()[1])
-        assert answers_on_tcp(info)
     assert not answers_on_tcp(info)
     assert not answers_on_tcp(ServerInfo("localhost", 0))
 
