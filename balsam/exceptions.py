@@ -15,6 +15,7 @@
     │   └── JobGoneError            (also RuntimeError) BALSAM_JOB_ID names no job
     ├── AmbiguousError              exit 3: several match
     ├── RefusedError                exit 4: some or all of the request was refused
+    ├── LoginRefusedError           exit 5: another machine does not let this user in
     ├── DatabaseError               exit 6: the database cannot be reached, started or created
     │   ├── NoDatabaseError         no database is active
     │   └── DatabaseUnreachable     transient
@@ -100,6 +101,12 @@ class RefusedError(BalsamError):
     """The request was refused."""
 
     exit_code = 4
+
+
+class LoginRefusedError(BalsamError):
+    """The other machine does not let you in."""
+
+    exit_code = 5
 
 
 class DatabaseError(BalsamError):

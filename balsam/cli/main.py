@@ -31,6 +31,7 @@ COMMANDS: dict[str, Lazy] = {
     "demo": Lazy("balsam.cli.demo:demo", "Run the example of the user guide in a database of its own."),
     "which": Lazy("balsam.cli.which:which", "Show the active database, or list the known ones."),
     "server": Lazy("balsam.cli.server:server", "Start, stop or inspect the server of the active database."),
+    "remote": Lazy("balsam.cli.remote:remote", "Work with a database on another machine."),
     "app": Lazy("balsam.cli.app:app", "Define an application that jobs can run."),
     "job": Lazy("balsam.cli.job:job", "Add a job to the database."),
     "dep": Lazy("balsam.cli.dep:dep", "Make one job wait for another."),

@@ -151,6 +151,11 @@ def _check_remote(info: ServerInfo) -> bool:
     if answers_on_tcp(info):
         return False
     where = f"Nothing answers at {info.host or 'localhost'}, port {info.port}"
+    if remote := info.extra.get("remote"):
+        raise DatabaseUnreachable(
+            f"{where}: the tunnel is closed, or no server runs at its other end.\n"
+            f"`balsam remote connect {remote}` opens it, and says what is wrong."
+        )
     if info.owner:
         raise DatabaseUnreachable(
             f"{where}: the server of {info.db_path} is down or has moved, and its owner, {info.owner}, alone"
@@ -167,7 +172,8 @@ def check_is_here(db_path: Path) -> None:
     """Raise DatabaseError where only the `server-info` of a database elsewhere is: nothing to stop."""
     if not Layout(db_path).has_cluster:
         info = read_server_info(db_path)
-        host = f" on host {info.host}" if info.host else ""
+        where = info.extra.get("remote_host") or info.host
+        host = f" on host {where}" if where else ""
         raise DatabaseError(
             f"{db_path} holds only the `server-info` of a database elsewhere ({info.db_path}{host}).\n"
             f"Its server is started and stopped there, by its owner{', ' if info.owner else ''}{info.owner}."

@@ -18,6 +18,7 @@ BELOW["schemas"] = {"lib", "states", "exceptions"}
 BELOW["platform"] = BELOW["schemas"]
 BELOW["postgres"] = {"lib", "exceptions"}
 BELOW["config"] = {"platform", "schemas"} | BELOW["schemas"]
+BELOW["remote"] = {"config", "postgres"} | BELOW["config"]
 BELOW["client"] = {"config"} | BELOW["config"]
 BELOW["api"] = {"client"} | BELOW["client"]
 BELOW["processing"] = {"api"} | BELOW["api"]
@@ -28,7 +29,7 @@ BELOW["localqueue"] = BELOW["selftest"] = {"config"} | BELOW["config"]
 BELOW["core"] = {"postgres", "schemas", "django_settings"} | BELOW["schemas"]
 BELOW["server"] = {"core"} | BELOW["core"]
 BELOW["dashboard"] = BELOW["server"]
-BELOW["cli"] = {"agent", "launcher", "localqueue", "selftest", "core", "postgres"} | BELOW["launcher"]
+BELOW["cli"] = {"remote", "agent", "launcher", "localqueue", "selftest", "core", "postgres"} | BELOW["launcher"]
 
 #: Modules that are the face of another layer.
 EXCEPTIONS: dict[str, set[str]] = {"launcher/dag.py": {"core"}, "launcher/futures.py": {"core"}}
