@@ -1,6 +1,8 @@
 """Typed calls to the core, over any transport."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
 
 from balsam.client.transport import InProcess, Listener, Transport
 from balsam.schemas.batch_jobs import (
@@ -12,6 +14,7 @@ from balsam.schemas.batch_jobs import (
     ObservationReply,
 )
 from balsam.schemas.jobs import JobReport, JobSpec, StepResult, StepSpec
+from balsam.schemas.services import RunsSince, ServiceInfo
 from balsam.schemas.sessions import (
     ClaimRequest,
     Outlook,
@@ -146,4 +149,23 @@ class Client:
     def demand(self, request: DemandRequest) -> list[Demand]:
         """Return the shapes of the jobs that wait for a launcher, or may soon."""
         reply: list[Demand] = self.transport.call("batch_jobs.demand", request)
+        return reply
+
+    def open_service(self, request: SessionRequest) -> SessionInfo:
+        """Open the session of a service; raises ConflictError when another process has it."""
+        reply: SessionInfo = self.transport.call("services.open", request)
+        return reply
+
+    def current_service(self) -> ServiceInfo | None:
+        """Return the service of the database; None if there is none."""
+        reply: ServiceInfo | None = self.transport.call("services.current")
+        return reply
+
+    def tell_status(self, session_id: int, status: Mapping[str, Any]) -> None:
+        """Store what a process says of itself."""
+        self.transport.call("services.tell", session_id, status)
+
+    def runs_since(self, event: int, launchers_from: datetime) -> RunsSince:
+        """Say whether a launcher that came after ``launchers_from`` has started a job since ``event``."""
+        reply: RunsSince = self.transport.call("services.runs_since", event, launchers_from)
         return reply

@@ -9,7 +9,7 @@ from typing import Any
 
 from django.db import InterfaceError, OperationalError
 
-from balsam.core import batch_demand, batch_jobs, batch_observations, claims, leases, transitions
+from balsam.core import batch_demand, batch_jobs, batch_observations, claims, leases, services, transitions
 from balsam.core.retrying import is_broken_connection
 from balsam.exceptions import DatabaseUnreachable
 
@@ -30,6 +30,10 @@ OPERATIONS: Mapping[str, Operation] = {
     "sessions.close": Operation(leases.close, "DELETE", "/sessions/{session_id}"),
     "sessions.reap": Operation(leases.reap_expired, "POST", "/sessions/reap"),
     "sessions.reconcile": Operation(leases.reconcile, "POST", "/sessions/{session_id}/reconcile"),
+    "services.open": Operation(services.open_service, "POST", "/service"),
+    "services.current": Operation(services.current_service, "GET", "/service"),
+    "services.tell": Operation(services.tell_status, "PUT", "/service/{session_id}/status"),
+    "services.runs_since": Operation(services.runs_since, "GET", "/service/runs"),
     "jobs.claim": Operation(claims.claim, "POST", "/sessions/{session_id}"),
     "jobs.report": Operation(transitions.report, "PATCH", "/sessions/{session_id}/jobs"),
     "jobs.lost": Operation(claims.lost, "POST", "/sessions/{session_id}/lost"),

@@ -3,6 +3,9 @@
 from django.db import models
 from django.db.models.functions import Now
 
+#: Kind of the session of which a database has at most one at a time.
+SERVICE = "service"
+
 
 class Session(models.Model):
     """A lease. Jobs point at the session that holds them; a heartbeat touches this row alone."""
@@ -19,9 +22,16 @@ class Session(models.Model):
     expires = models.DateTimeField()
     ended = models.DateTimeField(null=True)
     end_reason = models.TextField(default="", db_default="")
+    #: What the process says of itself, for people.
+    status = models.JSONField(default=dict, db_default={}, blank=True)
 
     class Meta:
         indexes = [models.Index(fields=["expires"], condition=models.Q(ended=None), name="session_live")]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["kind"], condition=models.Q(kind=SERVICE, ended=None), name="one_live_service"
+            )
+        ]
 
     @property
     def lock_text(self) -> str:
