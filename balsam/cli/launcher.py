@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from balsam.cli.errors import EXIT_INTERRUPTED
 from balsam.cli.options import BalsamCommand
 
 if TYPE_CHECKING:
@@ -85,8 +86,10 @@ def launcher(
         click.echo(line)
     if tally.failed:
         click.echo(f"See `balsam ls --state FAILED --history`, and the log: {log_path}")
-        if not ignore_failures:
-            raise click.exceptions.Exit(1)
+    if tally.is_interrupted:
+        raise click.exceptions.Exit(EXIT_INTERRUPTED)
+    if tally.failed and not ignore_failures:
+        raise click.exceptions.Exit(1)
 
 
 async def _show_live(tally: "Tally") -> None:

@@ -153,6 +153,7 @@ class Head:
             logger.warning("%s again: killing what is left", name)
             self._crew.stop(grace_sec=0.0)
         else:
+            self.tally.is_interrupted = number == signal.SIGINT
             self._stop(f"The launcher was stopped by {name}")
 
     def _stop(self, reason: str) -> None:

@@ -21,6 +21,8 @@ class Tally:
     workflow: str = ""
     #: Why the launcher stops before all is done, or ''.
     stopped: str = ""
+    #: That was an interrupt from the keyboard (SIGINT).
+    is_interrupted: bool = False
     #: Running jobs that ended by that.
     cut_short: int = 0
     #: Jobs that ended because they had been killed, deleted or reset.

@@ -58,6 +58,8 @@ def test_launcher_that_is_stopped_says_what_that_cut_short(tmp_path: Path) -> No
         running.send_signal(signal.SIGINT)
         done = finish(running)
     assert "stopped by SIGINT: 2 running jobs cut short" in done.stdout
+    assert done.returncode == 130
+    assert states() == {"RESTART_READY": 2}
 
 
 def test_failed_job_fails_the_launcher_unless_told_otherwise(tmp_path: Path) -> None:
@@ -115,7 +117,7 @@ def test_sigterm_ends_jobs_as_timeouts_and_the_next_launcher_restarts_them(tmp_p
     with launcher() as running:
         wait_until(lambda: lines(started))
         running.send_signal(signal.SIGTERM)
-        finish(running)
+        assert finish(running).returncode == 0
     times = job.get_state_times()
     assert "RUN_TIMEOUT" in times and "RESTART_READY" in times
     assert "SIGTERM" in job.state_history
@@ -175,7 +177,7 @@ def test_persistent_launcher_takes_work_that_comes_later(tmp_path: Path) -> None
         wait_until(lambda: states() == {"JOB_FINISHED": 3})
         jobs("true", 3)
         wait_until(lambda: states() == {"JOB_FINISHED": 6})
-        running.send_signal(signal.SIGINT)
+        running.send_signal(signal.SIGTERM)
         assert finish(running).returncode == 0
 
 
