@@ -13,6 +13,7 @@ from typing import Any
 
 from balsam.config.home import balsam_home
 from balsam.config.json_files import JsonObject, read_json_object
+from balsam.config.machine_defaults import machine_defaults
 
 __all__ = ["UserSettings", "load_settings", "user_settings"]
 
@@ -24,6 +25,8 @@ class UserSettings:
     ``auto`` means: what is found on this machine.
     """
 
+    #: The machine, by its name or the directory that describes it: it says the defaults of several others.
+    MACHINE: str = "auto"
     SCHEDULER_CLASS: str = "auto"
     #: Commands of the scheduler; empty: as they are called on PATH.
     SCHEDULER_SUBMIT_EXE: str = ""
@@ -42,6 +45,8 @@ class UserSettings:
     NUM_TRANSITION_THREADS: int = 2
     #: Jobs that one launcher runs at once in mpi mode.
     MAX_CONCURRENT_MPIRUNS: int = 1000
+    #: Runs of the MPI launcher in all, in one allocation; 0: no limit.
+    MAX_MPI_LAUNCHES_PER_ALLOCATION: int = 0
     #: Cores to bind serial jobs to; 0: all that a node has.
     SERIAL_CORES_PER_NODE: int = 0
     SERIAL_HYPERTHREAD_STRIDE: int = 1
@@ -75,6 +80,7 @@ _AT_LEAST = {
     "SERVICE_PERIOD": 0.01,
     "NUM_TRANSITION_THREADS": 0,
     "MAX_CONCURRENT_MPIRUNS": 1,
+    "MAX_MPI_LAUNCHES_PER_ALLOCATION": 0,
     "SERIAL_CORES_PER_NODE": 0,
     "SERIAL_HYPERTHREAD_STRIDE": 1,
     "LOCAL_QUEUE_SLOTS": 1,
@@ -104,14 +110,17 @@ def _unchanged(path: Path, mtime_ns: int, size: int) -> UserSettings:
 
 
 def load_settings(path: Path) -> UserSettings:
-    """Read a settings file; raises ConfigError that names the file and the line which is wrong."""
+    """Read a settings file; raises ConfigError that names the file and the line which is wrong.
+
+    What the file does not say is as the machine wants it that the file names.
+    """
     found = read_json_object(path)
     for name, value in found.values.items():
         if name in _TYPES:
             _check(found, name, value)
     known = {name: value for name, value in found.values.items() if name in _TYPES}
     extra = {name: value for name, value in found.values.items() if name not in _TYPES}
-    return UserSettings(**known, extra=extra)
+    return UserSettings(**{**machine_defaults(known.get("MACHINE", "auto")), **known}, extra=extra)
 
 
 def _check(found: JsonObject, name: str, value: object) -> None:

@@ -1,0 +1,15 @@
+#!/bin/bash -l
+#SBATCH --account={{ project }}
+#SBATCH --qos={{ queue }}
+#SBATCH --nodes={{ nodes }}
+#SBATCH --time={{ time_minutes }}
+#SBATCH --constraint=gpu
+#SBATCH --gpus-per-node=4
+{% if optional_params.get('reservation') %}#SBATCH --reservation={{ optional_params.reservation }}
+{% endif -%}
+# What your jobs need goes here: modules, proxies, `umask g=rwx`.
+export PATH={{ balsam_bin }}:$PATH
+source balsamactivate {{ balsam_db_path }} || exit
+# The launcher takes the place of this shell, so that the batch system's signals and the exit code are its own.
+exec {{ launcher_cmd }} --{{ wf_filter }} --job-mode {{ job_mode }} --ignore-failures \
+    --time-limit-minutes {{ [time_minutes - 2, time_minutes / 2]|max }}
