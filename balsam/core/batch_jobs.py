@@ -13,6 +13,7 @@ from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 
 from balsam.core import notices
+from balsam.core.batch_texts import storable
 from balsam.core.models.job import BalsamJob
 from balsam.core.models.launch import QueuedLaunch, new_marker
 from balsam.core.retrying import retrying
@@ -114,7 +115,7 @@ def record_submission(batch_job_id: int, scheduler_id: str, command: str) -> Bat
     Another live batch job with that id has ended: the scheduler uses the number again.
     """
     with transaction.atomic():
-        row = _locked(batch_job_id)
+        row, scheduler_id = _locked(batch_job_id), storable(scheduler_id)
         if not row.scheduler_id:
             _end_former(row.scheduler, scheduler_id)
             row.scheduler_id = scheduler_id
@@ -135,9 +136,9 @@ def refuse_submission(batch_job_id: int, reason: str) -> BatchJobInfo:
         row = _locked(batch_job_id)
         if row.status == BatchJobState.PENDING_SUBMISSION:
             row.state = _REFUSED
-            finish(row, BatchJobState.SUBMIT_FAILED, BatchJobEnd.FAILED, reason)
+            finish(row, BatchJobState.SUBMIT_FAILED, BatchJobEnd.FAILED, storable(reason))
         elif row.status == BatchJobState.PENDING_DELETION and not row.scheduler_id:
-            finish(row, BatchJobState.FINISHED, BatchJobEnd.CANCELLED, reason)
+            finish(row, BatchJobState.FINISHED, BatchJobEnd.CANCELLED, storable(reason))
         row.submitting_until = None
         row.save()
         notices.notify(notices.BATCH)
@@ -149,7 +150,7 @@ def doubt_submission(batch_job_id: int, reason: str) -> BatchJobInfo:
     """Record that nobody knows whether the scheduler has taken a batch job; it goes on being looked for."""
     doubtful = QueuedLaunch.objects.filter(pk=batch_job_id, status=BatchJobState.PENDING_SUBMISSION)
     with transaction.atomic():
-        doubtful.update(reason=reason)
+        doubtful.update(reason=storable(reason))
         notices.notify(notices.BATCH)
         return _read(batch_job_id)
 

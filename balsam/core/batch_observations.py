@@ -12,6 +12,7 @@ from django.db.models import Q
 
 from balsam.core import notices
 from balsam.core.batch_jobs import finish, with_clock
+from balsam.core.batch_texts import storable_observation
 from balsam.core.models.launch import QueuedLaunch
 from balsam.core.retrying import retrying
 from balsam.schemas.batch_jobs import BatchJobObservation, ObservationReply
@@ -35,6 +36,7 @@ def observe_batch_jobs(observations: Sequence[BatchJobObservation]) -> Observati
 
     Rows of batch jobs that are not Balsam's come with their first observation, and go when they end.
     """
+    observations = [storable_observation(observation) for observation in observations]
     with transaction.atomic():
         plan = _Plan(_rows_for(observations))
         for observation in observations:

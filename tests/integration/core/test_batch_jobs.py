@@ -262,6 +262,21 @@ def test_missing_only_counts_since_when():
     assert again(info).missing_since is None
 
 
+@pytest.mark.parametrize("text", ["a\0b", "\ud800", "x" * 10**6])
+def test_whatever_a_scheduler_says_can_be_kept(text: str):
+    info = submitted()
+    hostile = seen("5", B.QUEUED, name=text, queue=text, project=text, native_state=text, reason=text)
+    observe(
+        seen(f"6{text}", B.RUNNING, queue=text, num_nodes=10**12, wall_time_min=-1),
+        hostile,
+        seen("77", B.RUNNING, reason=text),
+    )
+    assert again(info).state is B.RUNNING
+    assert len(client.batch_jobs()) == 3
+    assert client.doubt_submission(intend().batch_job_id, text).state is B.PENDING_SUBMISSION
+    assert client.refuse_submission(intend().batch_job_id, text).state is B.SUBMIT_FAILED
+
+
 def test_thousands_of_observations_take_a_few_statements(django_assert_max_num_queries: Any):
     told = [seen(str(i), B.QUEUED, name=f"j{i}", queue="q") for i in range(2000)]
     with django_assert_max_num_queries(10):
