@@ -1,4 +1,4 @@
-"""Render the job template: the user's own, or the packaged one; every value is one word of a shell.
+"""Render the job template: the user's own, or the machine's; every value is one word of a shell.
 
 The template runs in jinja2's sandbox, once; a name that is not known is an error with file and line.
 """
@@ -7,7 +7,6 @@ import shlex
 import shutil
 import sys
 import traceback
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from balsam.batch.desk import Desk
 from balsam.config import balsam_home
 from balsam.exceptions import ConfigError, UsageError
+from balsam.platform.machines import KNOWN_MACHINES, load_machine
 from balsam.schemas.batch_jobs import BatchJobRequest
 
 __all__ = ["render_script"]
@@ -24,23 +24,23 @@ __all__ = ["render_script"]
 
 def render_script(desk: Desk, request: BatchJobRequest) -> str:
     """Return the job script; raises UsageError for a path it cannot hold, ConfigError for a bad template."""
-    source, origin = _template(desk.settings.JOB_TEMPLATE)
-    return _rendered(source, origin, _variables(desk, request))
-
-
-def _template(setting: str) -> tuple[str, str]:
-    """Return the text of the template, and where it is from."""
-    if setting == "auto":
-        packaged = files("balsam.batch") / "job_templates" / "generic.sh"
-        return packaged.read_text(encoding="utf-8"), str(packaged)
-    path = balsam_home() / Path(setting).expanduser()
+    path = _template(desk)
     try:
-        return path.read_text(encoding="utf-8"), str(path)
+        source = path.read_text(encoding="utf-8")
     except (OSError, ValueError) as error:
         raise ConfigError(
             f"Cannot read the job template {path}: {error}. "
-            "JOB_TEMPLATE in settings.json names it; set that to auto for the packaged one."
+            "JOB_TEMPLATE in settings.json names it; set that to auto for the machine's own."
         ) from error
+    return _rendered(source, str(path), _variables(desk, request))
+
+
+def _template(desk: Desk) -> Path:
+    """Return the template of the settings; ``auto``: the generic one of the scheduler."""
+    setting, scheduler = desk.settings.JOB_TEMPLATE, desk.adapter.name
+    if setting == "auto":
+        return load_machine(scheduler if scheduler in KNOWN_MACHINES else "local").job_template
+    return balsam_home() / Path(setting).expanduser()
 
 
 def _rendered(source: str, origin: str, variables: dict[str, Any]) -> str:
