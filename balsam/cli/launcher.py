@@ -28,9 +28,15 @@ _LINE_SEC = 0.5
 )
 @click.option("--consume-all", is_flag=True, help="Run every job that is ready.")
 @click.option("--wf-filter", metavar="WF", help="Run only jobs whose workflow contains WF.")
-@click.option("--job-mode", type=click.Choice(["mpi", "serial"]), required=True, help="How jobs are started.")
 @click.option(
-    "--time-limit-minutes", type=click.FloatRange(min=0), default=0, help="Stop after this; 0: no limit."
+    "-j", "--job-mode", type=click.Choice(["mpi", "serial"]), required=True, help="How jobs are started."
+)
+@click.option(
+    "-t",
+    "--time-limit-minutes",
+    type=click.FloatRange(min=0),
+    default=0,
+    help="Stop after this; 0: no limit.",
 )
 @click.option(
     "--num-transition-threads", type=click.IntRange(min=0), help="Hooks and staging done at once; 0: none."

@@ -25,6 +25,7 @@ def open_session(request: SessionRequest) -> SessionInfo:
         "open_session",
         kind=request.kind,
         label=request.label,
+        scheduler_id=request.scheduler_id,
         host=request.host,
         boot_id=request.boot_id,
         pid=request.pid,

@@ -83,14 +83,15 @@ class Feeder:
 
     async def _claim(self, wanted: int, max_nodes: int) -> list[JobSpec]:
         """Claim jobs of at most so many nodes; those that can only fail are refused at once."""
-        limit = min(wanted, _MAX_CLAIM)
+        parallel_left = self._parallel_starts_left()
+        limit = min(wanted, _MAX_CLAIM, parallel_left or _MAX_CLAIM)
         request = ClaimRequest(
             session_id=self.session_id,
             limit=limit,
             workflow=self._options.workflow,
             max_nodes=max_nodes,
             max_wall_time_min=self._longest_job_min(),
-            serial_only=self._options.is_serial,
+            serial_only=self._options.is_serial or not parallel_left,
             exclude=tuple(self._ledger.unplaceable),
         )
         specs = await self._core.run(lambda: self._core.client.claim(request))
@@ -100,6 +101,19 @@ class Feeder:
             if spec.problem:
                 self._ledger.refuse(spec, spec.problem, time.monotonic())
         return [spec for spec in specs if not spec.problem]
+
+    def _parallel_starts_left(self) -> int:
+        """How many more jobs of several ranks may be taken."""
+        cap = self._options.max_parallel_starts
+        return max(0, cap - self._ledger.parallel_in_all()) if cap else _MAX_CLAIM
+
+    @property
+    def why_no_more_parallel(self) -> str:
+        """Say why no job of several ranks is taken any more; '' while they are."""
+        cap = self._options.max_parallel_starts
+        if not cap or self._ledger.parallel_starts < cap:
+            return ""
+        return f"{cap} of them were started, all that MAX_MPI_LAUNCHES_PER_ALLOCATION allows"
 
     def _hand_over(self, member: CrewMember, specs: list[JobSpec], *, is_here: bool) -> None:
         member.last_progress = time.monotonic()
@@ -118,7 +132,7 @@ class Feeder:
             workflow=self._options.workflow,
             max_nodes=self._num_nodes,
             max_wall_time_min=self._longest_job_min(),
-            serial_only=self._options.is_serial,
+            serial_only=self._options.is_serial or not self._parallel_starts_left(),
             exclude=tuple(self._ledger.unplaceable),
         )
         return await self._core.run(lambda: self._core.client.outlook(request))

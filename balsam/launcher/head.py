@@ -23,12 +23,12 @@ from balsam.launcher.ledger import Ledger
 from balsam.launcher.options import LauncherOptions
 from balsam.launcher.pacing import report_delay_sec
 from balsam.launcher.recovery import recover
+from balsam.launcher.surroundings import session_request
 from balsam.launcher.tally import Tally
 from balsam.launcher.watcher import EVERYTHING, Watcher
-from balsam.lib.processes import this_process
 from balsam.platform.nodes import Node
 from balsam.processing import Processor
-from balsam.schemas.sessions import ReportReply, SessionInfo, SessionRequest
+from balsam.schemas.sessions import ReportReply, SessionInfo
 
 __all__ = ["Head"]
 
@@ -75,18 +75,10 @@ class Head:
         return self.tally
 
     async def _open_session(self) -> SessionInfo:
-        me = this_process()
-        request = SessionRequest(
-            kind="launcher",
-            host=me.host,
-            boot_id=me.boot_id,
-            pid=me.pid,
-            start_time=me.start_time,
-            label=self.options.mode,
-        )
+        request = session_request(self.options)
         session = await self._core.run(lambda: self._client.open_session(request))
         self._core.use_journal(Journal(self._log_dir, session.session_id))
-        logger.info("Session %d on %s (pid %d)", session.session_id, me.host, me.pid)
+        logger.info("Session %d on %s (pid %d)", session.session_id, request.host, request.pid)
         return session
 
     async def _run_session(self) -> None:
@@ -277,6 +269,7 @@ class Head:
             return False
         outlook = await self._feeder.outlook()
         self.tally.outlook = outlook
+        self.tally.no_more_parallel = self._feeder.why_no_more_parallel
         self.tally.unplaceable = next(iter(self._ledger.unplaceable.values()), "")
         if outlook.runnable:
             self._feeder.may_be_work = True

@@ -112,6 +112,7 @@ class Hiring:
             mode=self._options.mode,
             nodes=tuple(post.nodes),
             mpirun=self._options.mpirun,
+            max_running=self._options.max_concurrent,
             names_hosts=self._options.names_hosts,
             start_unfit=self._options.start_unfit,
             environ=dict(environ),

@@ -54,6 +54,8 @@ class Ledger:
         self.unplaceable: dict[str, str] = {}
         #: Started and not ended.
         self.running = 0
+        #: Starts of jobs of several ranks.
+        self.parallel_starts = 0
         self._queued: Counter[int] = Counter()
         self._held_by: Counter[int] = Counter()
 
@@ -76,6 +78,7 @@ class Ledger:
             return None
         job.is_started = True
         self.running += 1
+        self.parallel_starts += job.spec.num_ranks > 1
         self._queued[job.worker] -= 1
         if not job.is_lost:
             self._owe(job_id, attempt).steps.append((S.RUNNING, when, ""))
@@ -128,6 +131,11 @@ class Ledger:
                 job.is_lost = True
                 lost.append(job)
         return lost
+
+    def parallel_in_all(self) -> int:
+        """Count the starts of jobs of several ranks, those that are to come of what is queued, too."""
+        queued = sum(job.spec.num_ranks > 1 for job in self.held.values() if not job.is_started)
+        return self.parallel_starts + queued
 
     def queued(self, worker: int) -> int:
         """How many jobs a worker has been given that have not started."""

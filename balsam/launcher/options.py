@@ -32,6 +32,13 @@ class LauncherOptions:
     #: Name the hosts of every parallel run, also of one on this host: inside of a batch job, the MPI launcher
     #: takes all its nodes otherwise.
     names_hosts: bool = False
+    #: Runs of the MPI launcher at once; None for as many as fit.
+    max_concurrent: int | None = None
+    #: Parallel jobs that this launcher starts in all, since a machine's MPI launcher bears no more of them in
+    #: one batch job; 0 for any number.
+    max_parallel_starts: int = 0
+    #: The batch job this launcher runs in, as its scheduler names it; '' outside of one.
+    scheduler_id: str = ""
     #: How long to stay, with nothing to run, for work that somebody else may make ready.
     idle_sec: float = 60.0
 

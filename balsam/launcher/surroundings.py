@@ -8,11 +8,13 @@ from dataclasses import replace
 from balsam.config import UserSettings
 from balsam.exceptions import ConfigError
 from balsam.launcher.options import LauncherOptions
+from balsam.lib.processes import this_process
 from balsam.platform.mpirun import MpiLauncher, detect
 from balsam.platform.nodes import Node
 from balsam.platform.nodes.local import is_this_host
+from balsam.schemas.sessions import SessionRequest
 
-__all__ = ["in_surroundings"]
+__all__ = ["in_surroundings", "session_request"]
 
 
 def in_surroundings(
@@ -20,11 +22,21 @@ def in_surroundings(
 ) -> LauncherOptions:
     """Return the options of a launcher on these nodes; raises ConfigError for what is not installed."""
     options = replace(options, names_hosts="SLURM_JOB_ID" in os.environ)
-    if not options.is_serial:
-        return replace(options, mpirun=detect(settings.MPI_RUN_TEMPLATE))
-    if all(is_this_host(node.name, os.environ) for node in nodes):
-        return options
-    return replace(options, worker_launcher=_worker_launcher(settings))
+    elsewhere = [node.name for node in nodes if not is_this_host(node.name, os.environ)]
+    if options.is_serial:
+        return replace(options, worker_launcher=_worker_launcher(settings)) if elsewhere else options
+    mpirun = detect(settings.MPI_RUN_TEMPLATE)
+    if elsewhere and not mpirun:
+        raise ConfigError(
+            f"Cannot run jobs on {elsewhere[0]} and other nodes: no MPI launcher was found on PATH. "
+            "Load the machine's MPI module, `pip install mpich`, or use --job-mode serial."
+        )
+    return replace(
+        options,
+        mpirun=mpirun,
+        max_concurrent=settings.MAX_CONCURRENT_MPIRUNS if mpirun else None,
+        max_parallel_starts=settings.MAX_MPI_LAUNCHES_PER_ALLOCATION,
+    )
 
 
 def _worker_launcher(settings: UserSettings) -> str:
@@ -46,3 +58,17 @@ def _worker_launcher(settings: UserSettings) -> str:
     if srun is not None:
         return str(MpiLauncher("slurm", srun))
     return detect(settings.MPI_RUN_TEMPLATE) or "ssh"
+
+
+def session_request(options: LauncherOptions) -> SessionRequest:
+    """Say who wants to hold jobs: this process, in its batch job."""
+    me = this_process()
+    return SessionRequest(
+        kind="launcher",
+        host=me.host,
+        boot_id=me.boot_id,
+        pid=me.pid,
+        start_time=me.start_time,
+        label=options.mode,
+        scheduler_id=options.scheduler_id,
+    )

@@ -29,6 +29,8 @@ class Tally:
     taken_away: int = 0
     #: Why a job cannot be placed on the launcher's nodes, or ''.
     unplaceable: str = ""
+    #: Why the launcher takes no more jobs of several ranks, although it could place them, or ''.
+    no_more_parallel: str = ""
     #: Nodes on which nothing more is run, because workers fail there again and again.
     given_up: list[str] = field(default_factory=list)
     #: What was left at the last look.
@@ -81,10 +83,11 @@ class Tally:
 
     def _reasons(self, left: Outlook) -> list[str]:
         """Say what keeps the jobs that are left, one line for each cause."""
+        for_parallel = self.no_more_parallel or "for --job-mode mpi"
         up_to = ": " if left.too_large == 1 else ", up to "
         counted = (
             (left.too_large, "needs", "need", f"more nodes than there are here{up_to}{left.most_nodes}"),
-            (left.too_parallel, "has", "have", "several ranks: for --job-mode mpi"),
+            (left.too_parallel, "has", "have", f"several ranks: {for_parallel}"),
             (left.too_long, "may", "may", "run longer than the time that was left (wall_time_minutes)"),
             (left.unplaceable, "cannot", "cannot", f"be placed here: {self.unplaceable}"),
             (left.processable, "waits", "wait", "for a hook or staging (see --num-transition-threads)"),

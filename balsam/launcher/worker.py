@@ -60,6 +60,7 @@ class Worker:
             JobCommands(setup.mode, mpi_commands(setup)),
             Runner(job_environ(setup)),
             self._outbox,
+            max_running=setup.max_running,
         )
         #: SIGTERM has come.
         self._is_asked_to_stop = False

@@ -45,12 +45,14 @@ class WorkerJobs:
         runner: Runner,
         outbox: Outbox,
         *,
+        max_running: int | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._allocation = allocation
         self._commands = commands
         self._runner = runner
         self._outbox = outbox
+        self._max_running = math.inf if max_running is None else max_running
         self._clock = clock
         self._pending = PendingQueue()
         #: Jobs that have their place and are started next.
@@ -78,7 +80,8 @@ class WorkerJobs:
     @property
     def is_starved(self) -> bool:
         """There is room, and nothing queued for it."""
-        return not (self._pending or self._placed or self._allocation.is_full)
+        is_full = self._allocation.is_full or len(self._running) >= self._max_running
+        return not (self._pending or self._placed or is_full)
 
     @property
     def next_deadline(self) -> float:
@@ -129,14 +132,15 @@ class WorkerJobs:
     def start_some(self, limit: int) -> bool:
         """Start at most ``limit`` of the jobs that fit now; True when there may be more."""
         left_sec = self._ends_at - self._clock()
-        found = self._pending.starts(self._allocation, left_sec, limit) if not self._placed else []
+        limit = int(min(limit, self._max_running - len(self._running)))
+        found = self._pending.starts(self._allocation, left_sec, limit) if limit and not self._placed else []
         self._placed.extend(_Placed(*start) for start in found)
         if self._pending and not self._placed:
             self._weed(left_sec)
         has_room = False
         while self._placed and self._retry_at <= self._clock():
             has_room |= not self._start(self._placed.popleft())
-        return has_room or len(found) == limit
+        return has_room or (bool(found) and len(found) == limit)
 
     def kill_leftovers(self) -> bool:
         """Kill what jobs that ended have left in sessions of their own; False when there is nothing."""

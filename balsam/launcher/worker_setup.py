@@ -31,6 +31,8 @@ class WorkerSetup:
     mode: str
     nodes: tuple[Node, ...]
     mpirun: str = ""
+    #: Jobs that run at once; None for as many as fit.
+    max_running: int | None = None
     #: The MPI launcher is told also of a run on this host alone where it is to be.
     names_hosts: bool = False
     #: Numbers of the workers that were on these nodes before: what they have left here is killed.

@@ -27,6 +27,8 @@ class SessionRequest:
     #: Start time of the process in seconds, as the operating system tells it: to be compared, not read.
     start_time: float
     label: str = ""
+    #: The batch job in which the process runs; '' outside of one.
+    scheduler_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)

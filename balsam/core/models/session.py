@@ -12,6 +12,8 @@ class Session(models.Model):
 
     kind = models.CharField(max_length=20)
     label = models.TextField(default="", db_default="")
+    #: The batch job in which the process runs, as its scheduler names it; '' outside of one.
+    scheduler_id = models.TextField(default="", db_default="")
     host = models.TextField()
     boot_id = models.TextField()
     pid = models.BigIntegerField()
