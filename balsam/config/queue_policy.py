@@ -10,11 +10,11 @@ import tempfile
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from importlib.resources import files
 from pathlib import Path
 
 from balsam.config.home import balsam_home
 from balsam.config.ini_file import IniFile, IniSection, IniValue, parse_ini
+from balsam.config.machine_defaults import machine_named
 from balsam.config.settings import UserSettings
 from balsam.exceptions import ConfigError
 
@@ -64,16 +64,17 @@ class QueuePolicy:
 
 
 def ensure_policy_file(settings: UserSettings) -> Path:
-    """Return the path of the policy file; one that does not exist is made with what Balsam ships.
+    """Return the path of the policy file; one that does not exist is made with the machine's.
 
-    Raises ConfigError when it cannot be made.
+    Without a machine: Theta's, as the name of the file says. Raises ConfigError when it cannot be made.
     """
     path = balsam_home() / Path(settings.QUEUE_POLICY).expanduser()
     if path.exists():
         return path
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        _create(path, (files("balsam.config") / "theta_policy.ini").read_text(encoding="utf-8"))
+        machine = machine_named("theta" if settings.MACHINE == "auto" else settings.MACHINE)
+        _create(path, machine.queue_policy.read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigError(
             f"Cannot make the queue policy {path}: {error.strerror}. Make {path.parent} writable, or set "

@@ -1,6 +1,5 @@
 """The queue policy: what is shipped, what is read, and how each mistake is told."""
 
-from importlib.resources import files
 from pathlib import Path
 
 import pytest
@@ -8,8 +7,9 @@ import pytest
 from balsam.config.queue_policy import Band, QueuePolicy, ensure_policy_file, load_policy, parse_policy
 from balsam.config.settings import UserSettings
 from balsam.exceptions import ConfigError
+from balsam.platform.machines import load_machine
 
-SHIPPED = (files("balsam.config") / "theta_policy.ini").read_text()
+SHIPPED = load_machine("theta").queue_policy.read_text()
 GOOD_BAND = '{"min-nodes": 1, "max-nodes": 2, "min-time": 0, "max-time": 1}'
 PATH = Path("/home/user/.balsam/theta_policy.ini")
 
@@ -118,6 +118,12 @@ def test_missing_file_is_made_once_and_never_written_over(tmp_path: Path, monkey
 def test_setting_names_another_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("BALSAM_HOME", str(tmp_path))
     assert ensure_policy_file(UserSettings(QUEUE_POLICY="mine.ini")) == tmp_path / "mine.ini"
+
+
+def test_missing_file_is_made_as_the_machine_has_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("BALSAM_HOME", str(tmp_path))
+    path = ensure_policy_file(UserSettings(MACHINE="polaris", QUEUE_POLICY="polaris_policy.ini"))
+    assert [queue.name for queue in load_policy(path).queues] == ["debug", "prod", "preemptable"]
 
 
 def test_policy_that_cannot_be_made_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

@@ -1,7 +1,5 @@
 """Every machine that is known: its data loads, and its template makes a script that runs a launcher."""
 
-import configparser
-import json
 import os
 import signal
 import subprocess
@@ -13,6 +11,7 @@ import pytest
 from jinja2 import StrictUndefined
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
+from balsam.config.queue_policy import load_policy
 from balsam.exceptions import ConfigError
 from balsam.platform.gpus import GPU_KINDS
 from balsam.platform.machines import KNOWN_MACHINES, Machine, load_machine, registry
@@ -151,20 +150,14 @@ def test_a_database_that_cannot_be_activated_ends_its_script(machine: Machine, b
 
 
 @all_machines
-def test_its_queue_policy_follows_the_grammar(machine: Machine) -> None:
-    parser = configparser.ConfigParser()
-    parser.read_string(machine.queue_policy.read_text())
-    assert parser.sections()
-    for name in parser.sections():
-        section = parser[name]
-        assert section.getboolean("submit-jobs") in (True, False)
-        assert section.getint("max-queued") > 0
-        limits = machine.queues.get(name)
-        for band in json.loads(section["policy"]):
-            assert set(band) == {"min-nodes", "max-nodes", "min-time", "max-time"}
-            assert 0 < band["min-nodes"] <= band["max-nodes"]
-            assert 0 <= band["min-time"] < band["max-time"]
-            assert limits is None or band["max-time"] * 60 <= limits.max_minutes
+def test_its_queue_policy_keeps_within_its_queues(machine: Machine) -> None:
+    queues = load_policy(machine.queue_policy).queues
+    assert queues
+    for queue in queues:
+        assert queue.max_queued > 0
+        limits = machine.queues.get(queue.name)
+        assert limits is not None or machine.name in ("slurm", "pbs", "lsf", "cobalt")
+        assert limits is None or all(band.max_time_min <= limits.max_minutes for band in queue.bands)
 
 
 def test_what_the_machines_of_the_tables_have() -> None:
