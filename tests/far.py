@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +28,11 @@ class FarSide:
     @property
     def db_path(self) -> Path:
         return self.home / "testdb"
+
+    def environ(self) -> dict[str, str]:
+        """Environment of somebody who is logged in."""
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("BALSAM_")}
+        return {**kept, **session_environ(self.home)}
 
     def balsam(self, *args: str) -> Finished:
         """Run a command over there, as somebody who is logged in does."""
@@ -70,18 +75,25 @@ def session_environ(home: Path) -> dict[str, str]:
 
 
 @contextmanager
-def far_side(login: Login | None = None) -> Iterator[FarSide]:
-    """Make a far side whose server runs; skips where there can be no sshd."""
+def far_machine(login: Login | None = None, client_lines: Sequence[str] = ()) -> Iterator[FarSide]:
+    """Make a far side that has no database yet; skips where there can be no sshd."""
     home = Path(tempfile.mkdtemp(prefix="far-", dir=os.environ["BALSAM_TEST_RUN_DIR"]))
+    environ = session_environ(home)
     try:
-        with start_sshd(home / "sshd", login=login, environ=session_environ(home)) as sshd:
-            far = FarSide(home, sshd)
-            far.balsam("init", str(far.db_path)).check()
-            far.balsam("server", "--connect").check()
-            yield far
+        with start_sshd(home / "sshd", login=login, environ=environ, client_lines=client_lines) as sshd:
+            yield FarSide(home, sshd)
     finally:
         discard_database(home / "testdb")
         shutil.rmtree(home)
+
+
+@contextmanager
+def far_side() -> Iterator[FarSide]:
+    """Make a far side whose server runs."""
+    with far_machine() as far:
+        far.balsam("init", str(far.db_path)).check()
+        far.balsam("server", "--connect").check()
+        yield far
 
 
 @contextmanager

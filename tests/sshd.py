@@ -10,7 +10,7 @@ import shutil
 import signal
 import socket
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -20,7 +20,7 @@ import pytest
 from tests.waiting import wait_until
 
 #: Names under which the client configuration knows the server, as if it were several login nodes.
-HOSTS = ("theta", "thetalogin4", "thetalogin5")
+HOSTS = ("theta", "thetalogin4", "thetalogin5", "*.alcf.anl.gov")
 #: A module for PAM that asks one question; PAM's own modules can all ask for a password only.
 _ASK_C = """
 #include <string.h>
@@ -96,22 +96,26 @@ class Sshd:
 
 
 def start_sshd(
-    directory: Path, *, login: Login | None = None, environ: Mapping[str, str] | None = None, port: int = 0
+    directory: Path,
+    *,
+    login: Login | None = None,
+    environ: Mapping[str, str] | None = None,
+    client_lines: Sequence[str] = (),
 ) -> Sshd:
     """Start a server whose files are in ``directory``; skips the test where that cannot be.
 
     One logs in by a key that is in the client configuration, or with ``login``, by answering its questions.
-    ``environ`` is what sessions get. Sessions are of the user who runs the tests.
+    ``environ`` is what sessions get, and ``client_lines`` are more lines of the client configuration.
+    Sessions are of the user who runs the tests.
     """
     skip_unless_possible(login)
     directory.mkdir(mode=0o700, exist_ok=True)
-    port = port or free_port()
-    if not (directory / "host_key").exists():
-        for name in ("host_key", "user_key"):
-            make_key(directory / name)
+    port = free_port()
+    for name in ("host_key", "user_key"):
+        make_key(directory / name)
     shutil.copy(directory / "user_key.pub", directory / "authorized_keys")
     (directory / "sshd_config").write_text(server_config(directory, port, login, environ or {}))
-    write_client_files(directory, port, login)
+    write_client_files(directory, port, login, client_lines)
     words = [sshd_path(), "-D", "-f", str(directory / "sshd_config"), "-E", str(directory / "sshd.log")]
     process = subprocess.Popen(in_own_namespace(words, directory, login), stdin=subprocess.DEVNULL)
     server = Sshd(HOSTS[0], port, directory, process)
@@ -179,7 +183,7 @@ def server_config(directory: Path, port: int, login: Login | None, environ: Mapp
     return "\n".join([*lines, ""])
 
 
-def write_client_files(directory: Path, port: int, login: Login | None) -> None:
+def write_client_files(directory: Path, port: int, login: Login | None, more_lines: Sequence[str]) -> None:
     """Write a client configuration, and commands that use it: root's own is not found by HOME."""
     host_key = (directory / "host_key.pub").read_text().split()
     (directory / "known_hosts").write_text(f"balsam-test {host_key[0]} {host_key[1]}\n")
@@ -194,6 +198,7 @@ def write_client_files(directory: Path, port: int, login: Login | None) -> None:
         "  IdentityAgent none",
         "  IdentitiesOnly yes",
         f"  IdentityFile {directory}/{'no_key' if login else 'user_key'}",
+        *more_lines,
         "",
     ]
     (directory / "ssh_config").write_text("\n".join(lines))
