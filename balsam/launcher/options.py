@@ -17,6 +17,10 @@ class LauncherOptions:
     time_limit_min: float | None = None
     num_transition_threads: int = 2
     gpus_per_node: int | None = None
+    #: How jobs are shown their GPUs; see `balsam.platform.gpus`.
+    gpu_kind: str = "cuda"
+    #: Every parallel run has its nodes to itself: the MPI launcher starts no second one there.
+    takes_whole_nodes: bool = False
     limit_nodes: int | None = None
     offset_nodes: int = 0
     #: Stay when nothing is left to do.

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from balsam.config import user_settings
+from balsam.config.machine_defaults import machine_named
 from balsam.launcher.head import Head
 from balsam.launcher.options import LauncherOptions
 from balsam.launcher.surroundings import in_surroundings
@@ -27,13 +28,16 @@ def run_launcher(options: LauncherOptions, show: Show | None = None) -> tuple[Ta
     ``show`` runs beside it, to tell how it goes.
     """
     settings = user_settings()
+    # of nodes, all machines that are not special say the same: nothing
+    machine = machine_named("local" if settings.MACHINE == "auto" else settings.MACHINE)
     nodes = detect_nodes(
         settings.WORKER_DETECTION_TYPE,
         gpus_per_node=options.gpus_per_node or 0,
         limit=options.limit_nodes or 0,
         offset=options.offset_nodes,
+        description=machine.nodes,
     )
-    options = in_surroundings(options, settings, nodes)
+    options = in_surroundings(options, settings, machine, nodes)
     log_path = log_to_database_dir(
         "launcher",
         level=settings.LOG_HANDLER_LEVEL,

@@ -9,6 +9,7 @@ from balsam.config import UserSettings
 from balsam.exceptions import ConfigError
 from balsam.launcher.options import LauncherOptions
 from balsam.lib.processes import this_process
+from balsam.platform.machines import Machine
 from balsam.platform.mpirun import MpiLauncher, detect
 from balsam.platform.nodes import Node
 from balsam.platform.nodes.local import is_this_host
@@ -18,10 +19,10 @@ __all__ = ["in_surroundings", "session_request"]
 
 
 def in_surroundings(
-    options: LauncherOptions, settings: UserSettings, nodes: Sequence[Node]
+    options: LauncherOptions, settings: UserSettings, machine: Machine, nodes: Sequence[Node]
 ) -> LauncherOptions:
     """Return the options of a launcher on these nodes; raises ConfigError for what is not installed."""
-    options = replace(options, names_hosts="SLURM_JOB_ID" in os.environ)
+    options = replace(options, names_hosts="SLURM_JOB_ID" in os.environ, gpu_kind=machine.gpu_kind)
     elsewhere = [node.name for node in nodes if not is_this_host(node.name, os.environ)]
     if options.is_serial:
         return replace(options, worker_launcher=_worker_launcher(settings)) if elsewhere else options
@@ -34,6 +35,7 @@ def in_surroundings(
     return replace(
         options,
         mpirun=mpirun,
+        takes_whole_nodes=bool(mpirun) and not machine.mpi_shares_nodes,
         max_concurrent=settings.MAX_CONCURRENT_MPIRUNS if mpirun else None,
         max_parallel_starts=settings.MAX_MPI_LAUNCHES_PER_ALLOCATION,
     )

@@ -52,12 +52,16 @@ class Worker:
         self._channel = channel
         self._wakeup = wakeup
         self._grace_sec = setup.grace_sec
+        #: Replaces what jobs say themselves.
+        self._of_all_jobs = {"node_packing_count": 1} if setup.takes_whole_nodes else {}
         self._outbox = Outbox()
         self._jobs = WorkerJobs(
             Allocation(
-                setup.nodes, gpu_per_job_default=setup.mode == "serial", allow_unfit=setup.start_unfit
+                setup.nodes,
+                gpu_per_job_default=setup.mode == "serial" and setup.lends_gpus,
+                allow_unfit=setup.start_unfit,
             ),
-            JobCommands(setup.mode, mpi_commands(setup)),
+            JobCommands(setup.mode, mpi_commands(setup), setup.gpu_kind),
             Runner(job_environ(setup)),
             self._outbox,
             max_running=setup.max_running,
@@ -138,7 +142,7 @@ class Worker:
     def _obey(self, message: Message) -> None:
         match message["type"]:
             case "run":
-                self._jobs.accept(JobSpec(**spec) for spec in message["jobs"])
+                self._jobs.accept(JobSpec(**{**spec, **self._of_all_jobs}) for spec in message["jobs"])
             case "kill":
                 self._jobs.kill(message["job_ids"], self._grace_sec)
             case "give_back":
@@ -201,7 +205,7 @@ def mpi_commands(setup: WorkerSetup) -> "MpiCommands | None":
     from balsam.launcher.mpi_commands import MpiCommands
 
     this_host = "" if setup.names_hosts else socket.gethostname()
-    return MpiCommands(setup.mpirun, this_host=this_host, is_root=os.getuid() == 0)
+    return MpiCommands(setup.mpirun, this_host=this_host, is_root=os.getuid() == 0, gpu_kind=setup.gpu_kind)
 
 
 def job_environ(setup: WorkerSetup) -> dict[str, str]:

@@ -31,6 +31,12 @@ class WorkerSetup:
     mode: str
     nodes: tuple[Node, ...]
     mpirun: str = ""
+    #: How jobs are shown their GPUs; see `balsam.platform.gpus`.
+    gpu_kind: str = "cuda"
+    #: In serial mode, lend a GPU to each job that asks for none.
+    lends_gpus: bool = True
+    #: Give every job its nodes to itself, whatever its packing count.
+    takes_whole_nodes: bool = False
     #: Jobs that run at once; None for as many as fit.
     max_running: int | None = None
     #: The MPI launcher is told also of a run on this host alone where it is to be.

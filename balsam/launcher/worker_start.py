@@ -15,9 +15,14 @@ __all__ = ["WorkerStart", "worker_start"]
 
 _WORKER = (sys.executable, "-m", "balsam.launcher.worker")
 #: Beside the options of every run. Of Slurm: no process management of MPI, all memory and CPUs of the node.
-_FLAGS = {"slurm": "--mpi=none --mem=0 --cpu-bind=none"}
+#: Of jsrun, which deals a node out: all of it.
+_FLAGS = {
+    "slurm": "--mpi=none --mem=0 --cpu-bind=none",
+    "perlmutter": "--mpi=none --mem=0 --cpu-bind=none",
+    "jsrun": "--cpu_per_rs ALL_CPUS --gpu_per_rs ALL_GPUS",
+}
 #: What takes no environment, or not all of it, to other nodes: it travels with the setup.
-_WITHOUT_ENVIRON = ("ssh", "openmpi")
+_WITHOUT_ENVIRON = ("ssh", "openmpi", "thetagpu")
 _SSH = ("-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=accept-new")
 #: Variables that tell of the node, session or terminal they are set in.
 _OF_THE_NODE = ("SSH_", "XDG_", "SLURMD_", "DBUS_", "HOST", "PWD", "OLDPWD", "SHLVL", "TERM", "TMPDIR", "_")

@@ -79,6 +79,6 @@ class PerlmutterSrun(Srun):
         return run.is_alone and run.gpus_per_rank >= 1 and run.gpus_per_rank == int(run.gpus_per_rank)
 
     def _counted_cpus(self, run: MpiRun) -> list[Option]:
-        if not run.is_alone:
+        if not run.is_alone or not run.cpu_ids:  # or is to have all of the node, as a worker
             return []
         return [(("--cpus-per-task", str(run.threads_per_rank)), ("c", "cpus-per-task"))]

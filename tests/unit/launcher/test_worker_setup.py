@@ -13,6 +13,9 @@ SETUP = WorkerSetup(
     mode="serial",
     nodes=(Node("here", (0, 1), ("0",), 512),),
     environ={"BALSAM_JOB_MODE": "serial"},
+    gpu_kind="rocm",
+    lends_gpus=False,
+    takes_whole_nodes=True,
 )
 
 

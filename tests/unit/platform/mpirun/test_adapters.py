@@ -66,13 +66,19 @@ NIDS = {**TWO_HOSTS, "hosts": ["nid01001", "nid00030"]}
         ),
         (
             PERLMUTTER,
-            {**TWO_HOSTS, "threads_per_rank": 32, "gpus_per_rank": 1, "gpu_masks": {"CUDA": "0,1,2,3"}},
+            {
+                **TWO_HOSTS,
+                "threads_per_rank": 32,
+                "gpus_per_rank": 1,
+                "gpu_masks": {"CUDA": "0,1,2,3"},
+                "cpu_ids": range(64),
+            },
             "srun -n 8 --ntasks-per-node 4 --nodes 2 --nodelist a,b --cpus-per-task 32 --gpus-per-task 1 "
             "--overlap app x",
         ),
         (
             PERLMUTTER,
-            {"num_ranks": 1, "ranks_per_node": 1, "hosts": ["nid001"]},
+            {"num_ranks": 1, "ranks_per_node": 1, "hosts": ["nid001"], "cpu_ids": (7,)},
             "srun --gres=craynetwork:0 -n 1 --ntasks-per-node 1 --nodes 1 --nodelist nid001 "
             "--cpus-per-task 1 --overlap app x",
         ),
@@ -207,6 +213,12 @@ def test_srun_is_told_where_ranks_are_more_than_cpus() -> None:
 @pytest.mark.parametrize("launcher", [SLURM, PERLMUTTER])
 def test_steps_that_share_a_node_count_no_cpus(launcher: MpiLauncher) -> None:
     assert "--cpus-per-task" not in line(launcher, is_alone=False, threads_per_rank=8)
+
+
+@pytest.mark.parametrize("launcher", [SLURM, PERLMUTTER, MPICH, POLARIS, AURORA])
+def test_what_was_given_no_cpus_may_use_all(launcher: MpiLauncher) -> None:
+    text = line(launcher, num_ranks=1, ranks_per_node=1, cpu_affinity="none")
+    assert not any(word in text for word in ("--cpus-per-task", "mask_cpu", "user:", "list:"))
 
 
 def test_srun_gets_the_mask_of_the_gpus_before_the_command() -> None:
