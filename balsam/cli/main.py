@@ -45,9 +45,13 @@ COMMANDS: dict[str, Lazy] = {
     "submit-launch": Lazy(
         "balsam.cli.submit_launch:submit_launch", "Ask the scheduler for nodes, and run the jobs on them."
     ),
+    "service": Lazy("balsam.cli.service:service", "Submit launches, and run hooks, in the background."),
     "log": Lazy("balsam.cli.log:log", "Follow the log files of the database."),
     "make_dummies": Lazy("balsam.cli.make_dummies:make_dummies", "Add jobs that do nothing, to try things."),
     "workdir": Lazy("balsam.cli.workdir:workdir", "Print the working directory of a job."),
+    "selftest": Lazy(
+        "balsam.cli.selftest:selftest", "Rehearse with fake batch systems, or check a real one."
+    ),
 }
 
 
