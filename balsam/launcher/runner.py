@@ -40,6 +40,8 @@ class Ended:
     key: str
     return_code: int | None
     ended_at: float
+    #: It had been told to end.
+    was_told: bool = False
 
 
 class Runner:
@@ -166,4 +168,4 @@ class Runner:
         self._leaders.pop(group.pid, None)
         self._ending.pop(group.key, None)
         ended_at = self._clock() if group.ended_at is None else group.ended_at
-        return Ended(group.key, group.return_code, ended_at)
+        return Ended(group.key, group.return_code, ended_at, was_told=group.kill_at != math.inf)

@@ -5,6 +5,7 @@ Whatever is wrong with one job ends that job; the others never notice.
 
 import math
 import os.path
+import signal
 import time
 from collections import deque
 from collections.abc import Callable, Container, Iterable
@@ -191,7 +192,7 @@ class WorkerJobs:
         self._allocation.release(placed.placement)
         self._retry_at = -math.inf
         tail = "" if ended.return_code == 0 else output_tail(os.path.join(spec.workdir, spec.output_name))
-        self._outbox.end(spec.job_id, spec.attempt, ended.return_code, ended.ended_at, tail)
+        self._outbox.end(spec.job_id, spec.attempt, exit_code(spec, ended), ended.ended_at, tail)
         if again := self._again.pop(spec.job_id, None):
             self.accept([again])
 
@@ -214,6 +215,15 @@ class WorkerJobs:
             self._placed.remove(placed)
             self._allocation.release(placed.placement)
             self._return([placed.spec])
+
+
+def exit_code(spec: JobSpec, ended: Ended) -> int | None:
+    """Return the exit code of a job.
+
+    An MPI launcher that was told to end may say 0 although signals ended all its ranks: that is no success.
+    """
+    is_doubtful = ended.was_told and ended.return_code == 0 and spec.num_ranks > 1
+    return -signal.SIGTERM if is_doubtful else ended.return_code
 
 
 def where(placement: Placement) -> str:

@@ -13,9 +13,10 @@ from balsam.launcher.placement import Allocation, Placement
 from balsam.launcher.process_start import ProcessStart
 from balsam.launcher.runner import Ended, Runner
 from balsam.launcher.worker_events import Outbox
-from balsam.launcher.worker_jobs import WorkerJobs, where
+from balsam.launcher.worker_jobs import WorkerJobs, exit_code, where
 from balsam.platform.nodes.node import Node
 from balsam.schemas.jobs import JobSpec
+from tests.unit.launcher.jobspecs import job
 
 
 @dataclass
@@ -251,3 +252,11 @@ def test_many_nodes_are_shown_in_short() -> None:
     place = Placement(tuple("abcdef"), ((),) * 6, ((),) * 6, 1)
     assert where(place) == "a,b,c,d and 2 more"
     assert where(Placement(("a",), ((),), ((),), 1)) == "a"
+
+
+@pytest.mark.parametrize(("ranks", "was_told", "code"), [(2, True, -15), (2, False, 0), (1, True, 0)])
+def test_zero_of_an_mpi_launcher_that_was_told_to_end_is_no_success(
+    ranks: int, was_told: bool, code: int
+) -> None:
+    ended = Ended("1", 0, ended_at=1.0, was_told=was_told)
+    assert exit_code(job(ranks_per_node=ranks), ended) == code
