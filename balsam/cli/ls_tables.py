@@ -109,6 +109,11 @@ def show_reasons(launches: "list[QueuedLaunch]") -> None:
             click.echo(f"{launch.scheduler_id or f'not submitted ({launch.pk})'}: {in_short(launch.reason)}")
 
 
+def file_name(path: object) -> str:
+    """Return a path without its directories."""
+    return str(path).rpartition("/")[2]
+
+
 def in_short(reason: object) -> str:
     """Return a reason as the cell of a table."""
     return textwrap.shorten(str(reason), 80, placeholder=" …")
@@ -126,7 +131,7 @@ def to_the_second(when: datetime | None) -> str:
 
 _TITLES = {"command": "Command", "from_balsam": "Submitted from Balsam?"}
 _CELLS: dict[str, Callable[[Any], str]] = {
-    "command": basenames,
+    "command": file_name,
     "end": text_or_nothing,
     "ended": to_the_second,
     "reason": in_short,
