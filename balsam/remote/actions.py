@@ -23,7 +23,7 @@ from balsam.remote.watcher import (
 
 @dataclass(frozen=True)
 class RemoteStatus:
-    """A remote as it is now; ``state`` is connected, no server, lost, or disconnected."""
+    """A remote as it is now; ``state`` is connected, no server, lost, disconnected or damaged."""
 
     name: str
     destination: str
@@ -76,8 +76,9 @@ def check_server(remote: Remote, tunnel: Tunnel) -> None:
     if not is_answered(tunnel):
         raise DatabaseUnreachable(
             f"The tunnel is open, but no server runs at {where.path} on {tunnel.host or where.host}, port"
-            f" {tunnel.port}.\nStart it: `ssh {where.login}`, then `. balsamactivate {where.path}` there."
-            " The tunnel will lead to it."
+            f" {tunnel.port}, or that host forbids tunnels.\n"
+            f"Start it: `ssh {where.login}`, then `. balsamactivate {where.path}` there. The tunnel will lead"
+            " to it."
         )
 
 
@@ -100,7 +101,10 @@ def remove(name: str) -> None:
 
 def status(name: str) -> RemoteStatus:
     """Say how a remote is; asks its connection, and nobody over there but the server."""
-    remote = registry.load(name)
+    try:
+        remote = registry.load(name)
+    except ConfigError as error:
+        return RemoteStatus(name, "", "damaged", "", 0, False, str(error).replace("\n", " "))
     tunnel = read_tunnel(remote)
     is_watched = read_watcher(remote) is not None
     if login_master(remote).is_open():

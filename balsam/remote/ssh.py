@@ -23,8 +23,18 @@ from balsam.remote.prompts import Prompts
 
 #: A dead network is noticed after 45 to 60 s.
 _KEEPALIVE = ("-o", "ServerAliveInterval=15", "-o", "ServerAliveCountMax=3", "-o", "ConnectTimeout=30")
-#: The user's own forwards, agent and screen stay out of it.
-_NOTHING_ELSE = ("-a", "-x", "-T", "-o", "ClearAllForwardings=yes", "-o", "PermitLocalCommand=no")
+#: The user's own forwards, agent and screen stay out of it; why a login fails is always said.
+_NOTHING_ELSE = (
+    "-a",
+    "-x",
+    "-T",
+    "-o",
+    "ClearAllForwardings=yes",
+    "-o",
+    "PermitLocalCommand=no",
+    "-o",
+    "LogLevel=INFO",
+)
 _COMMAND_SEC = 30.0
 #: Exit code of ssh for its own failures.
 _SSH_FAILED = 255
@@ -159,7 +169,13 @@ def _run_shown(command: list[str], prompts: Prompts) -> tuple[int, str]:
         )
     except FileNotFoundError as error:
         raise _no_ssh() from error
-    said = _follow(process, None if prompts.own_session else sys.stderr.fileno(), prompts.limit_sec)
+    try:
+        said = _follow(process, None if prompts.own_session else sys.stderr.fileno(), prompts.limit_sec)
+    except BaseException:  # this process ends, and nobody would close the connection
+        if prompts.own_session:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+        raise
     return process.wait(), said
 
 

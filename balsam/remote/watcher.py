@@ -89,12 +89,16 @@ def read_trouble(remote: Remote) -> str:
 
 
 def note_trouble(remote: Remote, trouble: str) -> None:
-    """Write down what is wrong, for `balsam remote ls`."""
-    write_atomically(_trouble(remote), trouble + "\n")
+    """Write down what is wrong, for `balsam remote ls`; "" when all is well."""
+    if trouble:
+        write_atomically(_trouble(remote), trouble + "\n")
+    else:
+        _trouble(remote).unlink(missing_ok=True)
 
 
 def watch(name: str) -> None:
     """Look after the tunnel until this process is told to end, or is not the one in charge."""
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(0))  # ends a login that is under way, too
     failures = 0
     is_refused = False
     while True:

@@ -247,9 +247,30 @@ def test_names_that_are_taken_or_unknown_are_told(theta: NearSide, far: FarSide)
 
 def test_damaged_remote_is_removed(theta: NearSide) -> None:
     (theta.home / ".balsam/remotes/theta/remote.json").write_text("{")
+    assert row(theta)["state"] == "damaged"
     assert theta.run("balsam remote connect theta").returncode == 2
     theta.run("balsam remote rm theta").check()
     assert watchers_of(theta) == []
+
+
+def test_program_that_cannot_be_run_is_told_before_anything_is_done(near: NearSide, far: FarSide) -> None:
+    logins = far.sshd.log.count("Connection from")
+    done = near.run(f"balsam remote add theta theta:{far.db_path} --answer-with /nowhere/ask")
+    assert done.returncode == 2
+    assert "'/nowhere/ask', is not an executable file" in done.stderr
+    assert near.run("balsam remote ls -o ids").stdout == ""
+    assert far.sshd.log.count("Connection from") == logins
+
+
+def test_quiet_configuration_of_ssh_does_not_hide_why(near: NearSide, far: FarSide) -> None:
+    config = far.sshd.config.read_text()
+    far.sshd.config.write_text("LogLevel QUIET\n" + config.replace("user_key", "no_key"))
+    try:
+        done = near.run(f"setsid --wait balsam remote add theta theta:{far.db_path}")
+    finally:
+        far.sshd.config.write_text(config)
+    assert done.returncode == 5
+    assert "Permission denied (publickey)" in done.stderr
 
 
 def test_password_is_shown_nowhere(theta: NearSide, far: FarSide) -> None:
