@@ -1,5 +1,6 @@
 """The tables, and the names scripts of the database generation import."""
 
+from balsam.core.models.account import Account
 from balsam.core.models.application import ApplicationDefinition
 from balsam.core.models.dependency import JobDependency
 from balsam.core.models.event import JobEvent
@@ -26,6 +27,7 @@ __all__ = [
     "RUNNABLE_STATES",
     "STATES",
     "TIME_FMT",
+    "Account",
     "ApplicationDefinition",
     "BalsamJob",
     "InvalidParentsError",

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.db import models
 
+from balsam.core.models.site import FIRST_SITE, Site
 from balsam.exceptions import NotFoundError
 
 _RULE = "-" * 46
@@ -33,11 +34,17 @@ class ApplicationManager(models.Manager["ApplicationDefinition"]):
         return super().get_or_create(defaults=defaults, **kwargs)
 
 
+def full_name(name: str, site_id: int) -> str:
+    """Return the name by which jobs refer to an application of that name at a site."""
+    return name if site_id == FIRST_SITE else f"{name}@{site_id}"
+
+
 class ApplicationDefinition(models.Model):
-    """An executable that jobs name, with its hooks. ``name`` is unique in a database.
+    """An executable that jobs name, with its hooks. ``name`` is unique in a database; see `full_name`.
 
     ``executable``, ``preprocess`` and ``postprocess`` are command lines; ``envscript`` is a file sourced in
-    bash before the executable.
+    bash before the executable. An application of the site generation has a ``command_template`` or serialized
+    Python instead, with its parameters and the hooks that it overrides.
     """
 
     name = models.TextField(unique=True)
@@ -46,6 +53,22 @@ class ApplicationDefinition(models.Model):
     preprocess = models.TextField(default="", blank=True, db_default="")
     envscript = models.TextField(default="", blank=True, db_default="")
     postprocess = models.TextField(default="", blank=True, db_default="")
+    site = models.ForeignKey(Site, models.CASCADE, default=FIRST_SITE, db_default=FIRST_SITE)
+    command_template = models.TextField(default="", blank=True, db_default="")
+    #: Name -> required, default, help.
+    parameters = models.JSONField(default=dict, db_default={}, blank=True)
+    #: Slot -> required, direction, local_path, description, recursive.
+    transfers = models.JSONField(default=dict, db_default={}, blank=True)
+    environment_variables = models.JSONField(default=dict, db_default={}, blank=True)
+    cleanup_files = models.JSONField(default=list, db_default=[], blank=True)
+    #: Names of the methods that its class overrides.
+    hooks = models.JSONField(default=list, db_default=[], blank=True)
+    #: ``module.Class`` of one that is kept in a file of its site.
+    class_path = models.TextField(default="", blank=True, db_default="")
+    serialized_class = models.TextField(default="", blank=True, db_default="")
+    source_code = models.TextField(default="", blank=True, db_default="")
+    #: Counts its changes.
+    version = models.IntegerField(default=1, db_default=1)
 
     objects = ApplicationManager()
 
@@ -57,6 +80,11 @@ class ApplicationDefinition(models.Model):
         super().save(*args, **kwargs)
         if had_none:
             transitions.require_preprocess(self.name)
+
+    @property
+    def short_name(self) -> str:
+        """Its name at its own site."""
+        return self.name.removesuffix(f"@{self.site_id}") if self.site_id != FIRST_SITE else self.name
 
     @property
     def cute_id(self) -> str:

@@ -21,6 +21,8 @@ class JobEvent(models.Model):
     attempt = models.IntegerField(default=0, db_default=0)
     #: The session that reported it; None where a user asked for it.
     session_id = models.BigIntegerField(null=True)
+    #: More of it for programs; None for nothing.
+    data = models.JSONField(null=True)
 
     class Meta:
         indexes = [models.Index(fields=["job_id", "id"], name="events_of_job")]

@@ -4,6 +4,7 @@ import uuid
 from collections.abc import Iterable
 from typing import Any
 
+from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 from django.db.models.functions import Now
 
@@ -12,6 +13,7 @@ from balsam.core.models.job_behaviour import JobBehaviour
 from balsam.core.models.launch import QueuedLaunch
 from balsam.core.models.query import JobManager, NextNumber
 from balsam.core.models.session import Session
+from balsam.core.models.site import FIRST_SITE, Site
 from balsam.core.models.source import SourceManager
 from balsam.core.models.tracking import TrackedModel
 from balsam.states import END_STATES, RUNNABLE_STATES, STATES, JobState
@@ -95,6 +97,24 @@ class BalsamJob(JobBehaviour, TrackedModel):
     created = models.DateTimeField(editable=False, db_default=Now())
     last_update = models.DateTimeField(editable=False, db_default=Now())
     data = models.JSONField(default=dict, db_default={}, blank=True)
+    site = models.ForeignKey(
+        Site,
+        models.DO_NOTHING,
+        default=FIRST_SITE,
+        db_default=FIRST_SITE,
+        db_index=False,
+        db_constraint=False,
+    )
+    tags = models.JSONField(default=dict, db_default={}, blank=True)
+    #: Below the data directory of its site; '' for a job that is named and sorted by workflow.
+    workdir = _text()
+    parameters = models.JSONField(default=dict, db_default={}, blank=True)
+    launch_params = models.JSONField(default=dict, db_default={}, blank=True)
+    #: What a Python application takes, returns and raises, as its runner writes it.
+    serialized_parameters = _text()
+    serialized_return_value = _text()
+    serialized_exception = _text()
+    pending_file_cleanup = _flag(False)
 
     objects = JobManager()
     source = SourceManager()
@@ -141,6 +161,15 @@ class BalsamJob(JobBehaviour, TrackedModel):
             models.Index(fields=["workflow"], name="jobs_of_workflow"),
             models.Index(
                 fields=["queued_launch"], condition=~models.Q(queued_launch=None), name="jobs_of_launch"
+            ),
+            models.Index(
+                fields=["site", "number"], condition=~models.Q(site=FIRST_SITE), name="jobs_of_site"
+            ),
+            GinIndex(
+                fields=["tags"],
+                opclasses=["jsonb_path_ops"],
+                condition=~models.Q(tags={}),
+                name="tagged_jobs",
             ),
             models.Index(fields=["session"], condition=~models.Q(session=None), name="held_jobs"),
         ]

@@ -22,7 +22,11 @@ if TYPE_CHECKING:
 #: What a job's standing is read from; a move changes it.
 STANDING = ("state", "session", "lock", "attempt", "timeouts", "errors", "pending_parents", "hook_moved")
 _RULE = "-" * 46
-_NOT_SHOWN = ("job_id", "session", "pending_parents", "timeouts", "errors", "hook_moved")
+_NOT_SHOWN = (
+    *("job_id", "session", "pending_parents", "timeouts", "errors", "hook_moved"),
+    *("site", "tags", "workdir", "parameters", "launch_params", "pending_file_cleanup"),
+    *("serialized_parameters", "serialized_return_value", "serialized_exception"),
+)
 
 
 class JobBehaviour:

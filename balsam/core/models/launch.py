@@ -11,6 +11,7 @@ from django.db import connection, models
 from django.db.models.functions import Now
 
 from balsam.core.active import active_db_path
+from balsam.core.models.site import FIRST_SITE, Site
 from balsam.states import BATCH_JOB_END_STATES, BatchJobEnd, BatchJobState
 
 #: Shown by `str`, in this order; those before ``id`` were there before.
@@ -71,6 +72,11 @@ class QueuedLaunch(models.Model):
         editable=False,
     )
     optional_params = models.JSONField(default=dict, db_default={}, blank=True)
+    site = models.ForeignKey(Site, models.CASCADE, default=FIRST_SITE, db_default=FIRST_SITE)
+    #: Only jobs with these tags are run.
+    filter_tags = models.JSONField(default=dict, db_default={}, blank=True)
+    #: Parts of the allocation, each with its own job mode, nodes and tags; None for one whole.
+    partitions = models.JSONField(null=True, blank=True)
     created = models.DateTimeField(editable=False, db_default=Now())
     #: When the submit command was last begun.
     submit_began = models.DateTimeField(null=True, editable=False)

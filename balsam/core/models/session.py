@@ -3,6 +3,8 @@
 from django.db import models
 from django.db.models.functions import Now
 
+from balsam.core.models.site import FIRST_SITE, Site
+
 #: Kind of the session of which a database has at most one at a time.
 SERVICE = "service"
 
@@ -11,6 +13,7 @@ class Session(models.Model):
     """A lease. Jobs point at the session that holds them; a heartbeat touches this row alone."""
 
     kind = models.CharField(max_length=20)
+    site = models.ForeignKey(Site, models.CASCADE, default=FIRST_SITE, db_default=FIRST_SITE)
     label = models.TextField(default="", db_default="")
     #: The batch job in which the process runs, as its scheduler names it; '' outside of one.
     scheduler_id = models.TextField(default="", db_default="")
