@@ -76,6 +76,10 @@ class Processor:
         with self._courier.between_claims():
             yield self.held_ids()
 
+    def is_working(self) -> bool:
+        """Say whether all of its threads run."""
+        return all(thread.is_alive() for thread in self._threads)
+
     def is_busy(self) -> bool:
         """Say whether a step is claimed, under way or unreported."""
         return bool(self.held_ids())

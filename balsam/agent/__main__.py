@@ -1,0 +1,43 @@
+"""The process of the service, as `balsam.agent.daemon` starts it."""
+
+import logging
+import sys
+from pathlib import Path
+
+from balsam.agent.daemon import answer_error, answer_started
+from balsam.agent.service import run_service
+from balsam.agent.stopping import Stopping
+from balsam.exceptions import BalsamError
+
+__all__ = ["main"]
+
+logger = logging.getLogger("balsam.agent")
+
+
+def main(descriptor: int) -> int:
+    """Run the service; whoever waits at the other end of ``descriptor`` is told when it is up, or why not."""
+    stopping = Stopping()
+    is_up = False
+
+    def on_ready(log_path: Path) -> None:
+        nonlocal is_up
+        answer_started(descriptor, log_path)
+        is_up = True
+
+    with stopping.on_signals(hangup_ends=False):
+        try:
+            run_service(Path.cwd(), stopping, on_ready)
+        except BalsamError as error:
+            if is_up:
+                logger.error("%s", error)
+            else:
+                answer_error(descriptor, error)
+            return error.exit_code
+        except Exception:
+            logger.exception("The service has failed")
+            raise
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(int(sys.argv[1])))

@@ -1,0 +1,175 @@
+"""The service of a database: takes its session, runs its loops, and ends when it is told to."""
+
+import logging
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from balsam.agent.control import check_is_free
+from balsam.agent.health import Board
+from balsam.agent.launching import Launching
+from balsam.agent.lease import LeaseKeeper
+from balsam.agent.notices import EVERYTHING, Notices
+from balsam.agent.policy_watch import PolicyWatch
+from balsam.agent.processing import Processing
+from balsam.agent.reporting import Reporting
+from balsam.agent.stopping import Stopping
+from balsam.agent.supervision import Supervisor
+from balsam.agent.sync import SchedulerSync
+from balsam.batch import Desk, open_desk
+from balsam.client import Client
+from balsam.config import user_settings
+from balsam.exceptions import BalsamError, ConflictError, DatabaseError
+from balsam.launcher.recovery import recover
+from balsam.lib.logs import log_to_database_dir
+from balsam.lib.processes import this_process
+from balsam.schemas.sessions import SessionInfo, SessionRequest
+
+__all__ = ["run_service"]
+
+logger = logging.getLogger(__name__)
+
+#: For all loops to end; a command of the scheduler may take longer, and is not waited for.
+_STOP_SEC = 8.0
+
+
+def run_service(db_path: Path, stopping: Stopping, on_ready: Callable[[Path], None]) -> None:
+    """Run the service in this process until ``stopping`` says so; ``on_ready`` gets the path of the log.
+
+    Raises BalsamError, with where it runs, when the database has a service already.
+    """
+    client = Client()
+    check_is_free(client, db_path)
+    open_desk(db_path, client)  # says what is wrong with the settings while somebody listens
+    log_path = _open_log(db_path)
+    service = _Service(client, db_path, log_path, stopping)
+    session = service.open_session()
+    client.transport.set_patience(True)
+    try:
+        service.prepare()
+        on_ready(log_path)
+        while service.run(session):
+            session = service.open_session()
+    except BaseException:
+        service.end_session(session, "The service has failed")
+        raise
+
+
+def _open_log(db_path: Path) -> Path:
+    settings = user_settings()
+    path = log_to_database_dir(
+        "service",
+        level=settings.LOG_HANDLER_LEVEL,
+        size_limit_bytes=settings.LOG_FILE_SIZE_LIMIT,
+        backup_count=settings.LOG_BACKUP_COUNT,
+    )
+    me = this_process()
+    logger.warning("Balsam service on host %s, pid %d, of database %s", me.host, me.pid, db_path)
+    return path
+
+
+@dataclass(slots=True)
+class _Loops:
+    """The loops of one session."""
+
+    supervisor: Supervisor
+    processing: Processing
+
+    def on_topics(self, session_id: int, topics: list[str]) -> None:
+        """Wake whom a notice concerns."""
+        is_all = EVERYTHING in topics
+        if is_all or "work" in topics:
+            self.processing.wake()
+            self.supervisor.wake("launches")
+        if is_all or "batch" in topics:
+            self.supervisor.wake("scheduler", "launches")
+        if is_all or f"lost {session_id}" in topics:
+            self.processing.doubt()
+            self.supervisor.wake("processing")
+
+
+class _Service:
+    """The service, which may have several sessions one after another: see `run`."""
+
+    def __init__(self, client: Client, db_path: Path, log_path: Path, stopping: Stopping) -> None:
+        self._client = client
+        self._db_path = db_path
+        self._log_dir = log_path.parent
+        self._stopping = stopping
+        self._board = Board()
+        self._board.say(log=str(log_path), pid=os.getpid())
+        self._policy_watch: PolicyWatch
+
+    def prepare(self) -> None:
+        """Read what can be wrong; raises ConfigError."""
+        self._policy_watch = PolicyWatch(self._board)
+
+    def open_session(self) -> SessionInfo:
+        """Take the database; raises BalsamError when another service has it."""
+        recover(self._client, self._log_dir)
+        me = this_process()
+        request = SessionRequest(
+            kind="service", host=me.host, boot_id=me.boot_id, pid=me.pid, start_time=me.start_time
+        )
+        try:
+            session = self._client.open_service(request)
+        except ConflictError:
+            check_is_free(self._client, self._db_path)
+            raise BalsamError("Another service has just ended. Try again: `balsam service`.") from None
+        logger.info("Session %d", session.session_id)
+        return session
+
+    def run(self, session: SessionInfo) -> bool:
+        """Run loops until the service is to stop; return whether to go on with another session.
+
+        That is when the database was away so long that somebody took this session for dead.
+        """
+        loops = self._make_loops(session)
+        self._board.on_news = lambda: loops.supervisor.wake("status")
+        loops.supervisor.start()
+        reason = self._stopping.wait()
+        logger.warning("%s: the service ends", reason.text)
+        self._client.transport.set_patience(reason.is_lost)
+        if late := loops.supervisor.stop(_STOP_SEC):
+            logger.warning("Not waited for: %s", ", ".join(late))
+        if not reason.is_lost:
+            self.end_session(session, reason.text)
+        return reason.is_lost
+
+    def end_session(self, session: SessionInfo, reason: str) -> None:
+        """Free what the session holds; it ends by itself when the database is away."""
+        try:
+            self._client.close_session(session.session_id, reason)
+        except DatabaseError as error:
+            logger.warning("The session could not be ended: %s", error)
+        self._client.transport.close()
+
+    def _make_loops(self, session: SessionInfo) -> _Loops:
+        client, session_id = self._client, session.session_id
+
+        def wake(*names: str) -> Callable[[], None]:
+            return lambda: loops.supervisor.wake(*names)
+
+        processing = Processing(client, session_id, wake("launches"))
+        sync = SchedulerSync(self._desk, self._board, wake("leases", "launches"))
+        self._policy_watch.on_change = wake("launches")
+        supervisor = Supervisor(
+            [
+                Notices(client, lambda topics: loops.on_topics(session_id, topics)),
+                LeaseKeeper(client, session_id, self._log_dir),
+                processing,
+                sync,
+                self._policy_watch,
+                Launching(client, self._desk, sync, self._policy_watch, self._board),
+                Reporting(client, session_id, self._board),
+            ],
+            self._board,
+            on_lost=self._stopping.lost,
+            on_thread_end=client.transport.close,
+        )
+        loops = _Loops(supervisor, processing)
+        return loops
+
+    def _desk(self) -> Desk:
+        return open_desk(self._db_path, self._client)
