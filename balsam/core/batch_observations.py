@@ -4,13 +4,15 @@
 the scheduler has shown the batch job by its name.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from django.db import transaction
 from django.db.models import Q
 
-from balsam.core import notices
+from balsam.core import notices, sql
 from balsam.core.batch_jobs import finish, with_clock
 from balsam.core.batch_texts import storable_observation
 from balsam.core.models.launch import QueuedLaunch
@@ -86,8 +88,8 @@ class _Plan:
         rows = sorted(self.changed.values(), key=lambda row: not is_over(row))
         ending = [row for row in rows if is_over(row)]
         QueuedLaunch.objects.filter(pk__in=self.gone).delete()
-        QueuedLaunch.objects.bulk_update(ending, _COLUMNS)
-        QueuedLaunch.objects.bulk_update(rows[len(ending) :], _COLUMNS)
+        _write(ending)
+        _write(rows[len(ending) :])
         QueuedLaunch.objects.bulk_create(self.new.values())
         if rows or self.new or self.gone:
             notices.notify(notices.BATCH)
@@ -185,6 +187,12 @@ def _copy(row: QueuedLaunch, seen: BatchJobObservation) -> None:
     row.wall_minutes = row.wall_minutes if seen.wall_time_min is None else seen.wall_time_min
     row.state = seen.native_state or row.state
     row.reason = seen.reason
+
+
+def _write(rows: Sequence[QueuedLaunch]) -> None:
+    if rows:
+        values = [{"id": row.pk, **_values(row)} for row in rows]
+        sql.run("write_batch_jobs", rows=json.dumps(values, default=datetime.isoformat))
 
 
 def _values(row: QueuedLaunch) -> dict[str, object]:
