@@ -66,11 +66,11 @@ def launcher(
     if consume_all == (wf_filter is not None):
         raise click.UsageError("Give one of --consume-all and --wf-filter WF.")
     from balsam.config import user_settings
-    from balsam.core.active import active_db_path
+    from balsam.core.premises import check_files_are_here
     from balsam.launcher.options import LauncherOptions
     from balsam.launcher.start import run_launcher
 
-    active_db_path()
+    check_files_are_here()
     options = LauncherOptions(
         mode=job_mode,
         workflow=wf_filter or "",
