@@ -33,9 +33,6 @@ def main(descriptor: int) -> int:
             else:
                 answer_error(descriptor, error)
             return error.exit_code
-        except Exception:
-            logger.exception("The service has failed")
-            raise
     return 0
 
 

@@ -30,7 +30,9 @@ def waiting_for(work: Work, plan: Plan) -> str:
     if plan.covered:
         parts.append(f"launches that are queued or run: they are to do {_jobs(plan.covered)}")
     if plan.requests:
-        parts.append(f"the scheduler: {len(plan.requests)} more launches are being submitted")
+        count = len(plan.requests)
+        launches = "1 launch is" if count == 1 else f"{count} launches are"
+        parts.append(f"the scheduler: {launches} being submitted")
     if plan.uncovered and not work.num_ready:
         parts.append(f"hooks, staging or parents of {_jobs(plan.uncovered)}")
     elif plan.uncovered:
