@@ -37,10 +37,13 @@ def empty_tables() -> None:
     from django.db import connection, transaction
 
     quoted = connection.ops.quote_name
-    models = [model for model in apps.get_app_config("core").get_models() if model.__name__ != "Site"]
+    from balsam.core.models import Site
+
+    models = [model for model in apps.get_app_config("core").get_models() if model is not Site]
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SET LOCAL lock_timeout = '20s'")
         cursor.execute("; ".join(f"DELETE FROM {quoted(model._meta.db_table)}" for model in models))
+        cursor.execute("DELETE FROM core_site WHERE id <> 1")
         cursor.execute(
             "SELECT setval(oid::regclass, 1, false) FROM pg_class "
             "WHERE relkind = 'S' AND relname LIKE 'core%' AND relname <> 'core_site_id_seq'"

@@ -2,14 +2,24 @@
 
 import json
 from collections.abc import Sequence
+from typing import Any
 
 from balsam.core import sql
 from balsam.core.active import database_id
 from balsam.core.environment import job_environ
 from balsam.core.retrying import retrying
 from balsam.core.workdirs import site_root, workdir_of
+from balsam.exceptions import UsageError
 from balsam.schemas.jobs import JobSpec, ParentDir, StepSpec
-from balsam.schemas.sessions import ClaimRequest, Outlook, OutlookRequest, StepClaimRequest, session_mark
+from balsam.schemas.sessions import (
+    ClaimBounds,
+    ClaimRequest,
+    Outlook,
+    OutlookRequest,
+    Selection,
+    StepClaimRequest,
+    session_mark,
+)
 from balsam.states import HOOK_STATES
 from balsam.states import JobState as S
 
@@ -17,19 +27,30 @@ from balsam.states import JobState as S
 @retrying
 def claim(request: ClaimRequest) -> list[JobSpec]:
     """Claim runnable jobs for a session, best first; [] when there are none or the session has ended."""
-    rows = sql.fetch(
-        "claim_jobs",
-        session_id=request.session_id,
-        limit=request.limit,
-        workflow=request.workflow,
-        max_nodes=request.max_nodes,
-        max_wall_time_min=request.max_wall_time_min,
-        serial_only=request.serial_only,
-        exclude=list(request.exclude),
-    )
-    root, mark = site_root(), session_mark(database_id(), request.session_id)
+    rows = sql.fetch("claim_jobs", session_id=request.session_id, limit=request.limit, **_bounds(request))
+    if not rows:
+        return []
+    root, mark = site_root(request.site_id), session_mark(database_id(), request.session_id)
     specs = [(row[1], _job_spec(row, root, mark)) for row in rows]
     return [spec for _, spec in sorted(specs, key=lambda pair: _rank(*pair))]
+
+
+def _selection(request: Selection) -> dict[str, Any]:
+    return {
+        "workflow": request.workflow,
+        "site_id": request.site_id,
+        "tags": json.dumps(dict(request.tags)),
+    }
+
+
+def _bounds(request: ClaimBounds) -> dict[str, Any]:
+    return {
+        **_selection(request),
+        "max_nodes": request.max_nodes,
+        "max_wall_time_min": request.max_wall_time_min,
+        "serial_only": request.serial_only,
+        "exclude": list(request.exclude),
+    }
 
 
 def _rank(number: int, spec: JobSpec) -> tuple[int, int, int, int]:
@@ -39,22 +60,32 @@ def _rank(number: int, spec: JobSpec) -> tuple[int, int, int, int]:
 def _job_spec(row: tuple[object, ...], root: str, mark: str) -> JobSpec:
     (job_id, _, name, workflow, attempt, application, args, executable, envscript, user_workdir, environ_vars,
      num_nodes, ranks, threads, per_core, affinity, gpus, memory, packing, mpi_flags, wall_min, priority,
-     parent_ids) = row  # fmt: skip
+     parent_ids, below_data, template, accepted, parameters, app_environ) = row  # fmt: skip
     environ = job_environ(
         job_id=str(job_id),
-        environ_vars=json.loads(str(environ_vars)),
+        environ_vars={**_texts(app_environ), **json.loads(str(environ_vars))},
         threads_per_rank=_int(threads),
         parent_ids=_strings(parent_ids),
     )
     environ["BALSAM_SESSION"] = mark
+    if below_data:
+        environ.setdefault("OMP_NUM_THREADS", str(threads))
+    if template:
+        command, problem = _filled_in(str(template), accepted, parameters)
+    else:
+        command = f"{executable or ''} {args}".strip()
+        problem = application_problem(str(application), executable)
     return JobSpec(
         job_id=str(job_id),
-        name=str(name),
+        name=str(name or below_data),
         attempt=_int(attempt) + 1,
-        command=f"{executable or ''} {args}".strip(),
-        problem=application_problem(str(application), executable),
+        command=command,
+        problem=problem,
         envscript=str(envscript or ""),
-        workdir=workdir_of(str(job_id), str(name), str(workflow), str(user_workdir), root),
+        workdir=workdir_of(
+            str(job_id), str(name), str(workflow), str(user_workdir), root, below_data=str(below_data)
+        ),
+        output="job.out" if below_data else "",
         environ=environ,
         num_nodes=_int(num_nodes),
         ranks_per_node=_int(ranks),
@@ -68,6 +99,21 @@ def _job_spec(row: tuple[object, ...], root: str, mark: str) -> JobSpec:
         wall_time_min=_int(wall_min),
         priority=_int(priority),
     )
+
+
+def _filled_in(template: str, accepted: object, parameters: object) -> tuple[str, str]:
+    """Return the command line of a template with these parameters, and why there is none, or ''."""
+    from balsam.core.command_templates import render_command  # a launcher of the other face needs no jinja2
+
+    defaults = {
+        str(name): str(rule["default"])
+        for name, rule in json.loads(str(accepted)).items()
+        if rule.get("default") is not None
+    }
+    try:
+        return render_command(template, {**defaults, **_texts(parameters)}), ""
+    except UsageError as error:
+        return "", str(error)
 
 
 def application_problem(application: str, executable: object) -> str:
@@ -94,21 +140,25 @@ def claim_steps(request: StepClaimRequest) -> list[StepSpec]:
         "claim_steps",
         session_id=request.session_id,
         limit=request.limit,
-        workflow=request.workflow,
         states=[state.value for state in request.states or HOOK_STATES],
+        **_selection(request),
     )
-    root, mark = site_root(), session_mark(database_id(), request.session_id)
+    if not rows:
+        return []
+    root, mark = site_root(request.site_id), session_mark(database_id(), request.session_id)
     return [_step_spec(row, root, mark) for row in sorted(rows, key=lambda row: _int(row[1]))]
 
 
 def _step_spec(row: tuple[object, ...], root: str, mark: str) -> StepSpec:
     (job_id, _, name, workflow, state, attempt, application, app_id, preprocess, postprocess, user_workdir,
      environ_vars, threads, on_error, on_timeout, url_in, url_out, files_out, input_files,
-     parents) = row  # fmt: skip
+     parents, below_data, site_id, app_environ) = row  # fmt: skip
     parent_rows: Sequence[Sequence[str]] = parents if isinstance(parents, list) else []
+    roots = {parent[5] for parent in parent_rows}
+    root_of = {site: root if site == str(site_id) else site_root(int(site)) for site in roots}
     environ = job_environ(
         job_id=str(job_id),
-        environ_vars=json.loads(str(environ_vars)),
+        environ_vars={**_texts(app_environ), **json.loads(str(environ_vars))},
         threads_per_rank=_int(threads),
         parent_ids=[parent[0] for parent in parent_rows],
         timeout=state == S.RUN_TIMEOUT,
@@ -120,7 +170,9 @@ def _step_spec(row: tuple[object, ...], root: str, mark: str) -> StepSpec:
         name=str(name),
         state=S(str(state)),
         attempt=_int(attempt),
-        workdir=workdir_of(str(job_id), str(name), str(workflow), str(user_workdir), root),
+        workdir=workdir_of(
+            str(job_id), str(name), str(workflow), str(user_workdir), root, below_data=str(below_data)
+        ),
         environ=environ,
         problem="" if app_id is not None else application_problem(str(application), None),
         preprocess=str(preprocess or ""),
@@ -131,12 +183,20 @@ def _step_spec(row: tuple[object, ...], root: str, mark: str) -> StepSpec:
         stage_out_url=str(url_out),
         stage_out_files=str(files_out),
         input_files=str(input_files),
-        parents=tuple(ParentDir(p[0], workdir_of(p[0], p[1], p[2], p[3], root)) for p in parent_rows),
+        parents=tuple(
+            ParentDir(p[0], workdir_of(p[0], p[1], p[2], p[3], root_of[p[5]], below_data=p[4]))
+            for p in parent_rows
+        ),
     )
 
 
 def _int(value: object) -> int:
     return int(value)  # type: ignore[call-overload,no-any-return]
+
+
+def _texts(value: object) -> dict[str, str]:
+    """Read a JSON object of texts; None, where there is no application, is empty."""
+    return {str(k): str(v) for k, v in json.loads(str(value or "{}")).items()}
 
 
 def _strings(value: object) -> list[str]:
@@ -146,15 +206,7 @@ def _strings(value: object) -> list[str]:
 @retrying
 def outlook(request: OutlookRequest) -> Outlook:
     """Count what is left to do, as far as it matters to one launcher. Reads only open jobs."""
-    row = sql.fetch(
-        "outlook",
-        session_id=request.session_id,
-        workflow=request.workflow,
-        max_nodes=request.max_nodes,
-        max_wall_time_min=request.max_wall_time_min,
-        serial_only=request.serial_only,
-        exclude=list(request.exclude),
-    )[0]
+    row = sql.fetch("outlook", session_id=request.session_id, **_bounds(request))[0]
     return Outlook(*(_int(count) for count in row))
 
 

@@ -8,7 +8,9 @@ from django.core.management import call_command
 from django.db import connection, transaction
 from django.db.migrations.executor import MigrationExecutor
 
+from balsam.core import sql
 from balsam.core.models import Site
+from balsam.core.models.site import FIRST_SITE
 from balsam.exceptions import DatabaseError
 
 
@@ -24,8 +26,14 @@ def migrate(db_path: Path) -> None:
         call_command("migrate", verbosity=0, interactive=False)
         with transaction.atomic():
             Site.objects.update_or_create(
-                pk=1, defaults={"name": socket.gethostname().split(".")[0], "path": str(db_path.resolve())}
+                pk=FIRST_SITE,
+                defaults={"path": str(db_path.resolve())},
+                create_defaults={
+                    "name": socket.gethostname().split(".")[0],
+                    "path": str(db_path.resolve()),
+                },
             )
+            sql.fetch("next_site")
     finally:
         connection.close()
         if before is None:

@@ -6,6 +6,8 @@ from functools import lru_cache
 from pathlib import Path
 
 from balsam.core.active import active_db_path
+from balsam.core.models.site import FIRST_SITE
+from balsam.exceptions import NotFoundError
 
 
 @lru_cache(maxsize=8)
@@ -15,10 +17,21 @@ def _site_path(db_path: Path) -> str:
     return Site.objects.order_by("id").values_list("path", flat=True).first() or str(db_path)
 
 
-def site_root() -> str:
-    """Return the database directory as its own host calls it."""
+def site_root(site_id: int = FIRST_SITE) -> str:
+    """Return the directory of a site as its own host calls it; raises NotFoundError for an unknown one."""
+    if site_id != FIRST_SITE:
+        return _path_of(site_id)
     db_path = active_db_path()
     return str(db_path) if _is_here(db_path) else _site_path(db_path)
+
+
+def _path_of(site_id: int) -> str:
+    from balsam.core.models import Site
+
+    path = Site.objects.filter(pk=site_id).values_list("path", flat=True).first()
+    if path is None:
+        raise NotFoundError(f"There is no site {site_id}. `balsam site ls` lists them.")
+    return path
 
 
 def _is_here(db_path: Path) -> bool:
@@ -37,13 +50,23 @@ def _user_directory(user_workdir: str, *, is_here: bool) -> str:
     return os.path.abspath(path) if path and os.path.isdir(path) else ""
 
 
-def workdir_of(job_id: uuid.UUID | str, name: str, workflow: str, user_workdir: str, root: str = "") -> str:
-    """Return a job's working directory.
+def workdir_of(
+    job_id: uuid.UUID | str,
+    name: str,
+    workflow: str,
+    user_workdir: str,
+    root: str = "",
+    *,
+    below_data: str = "",
+) -> str:
+    """Return a job's working directory: ``<root>/data/<below_data>``, where that is given.
 
-    ``user_workdir`` if that is an existing directory, else ``<root>/data/[workflow/]<name>_<id8>``; blanks in
-    the name become ``_``, and what a file name cannot hold likewise. A caller who gives ``root`` is on its
-    machine.
+    Otherwise ``user_workdir`` if that is an existing directory, else
+    ``<root>/data/[workflow/]<name>_<id8>``; blanks in the name become ``_``, and what a file name cannot
+    hold likewise. A caller who gives ``root`` is on its machine.
     """
+    if below_data:
+        return f"{root or site_root()}/data/{below_data}"
     if user_workdir:
         is_here = bool(root) or _is_here(active_db_path())
         if chosen := _user_directory(user_workdir, is_here=is_here):

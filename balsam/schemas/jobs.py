@@ -41,6 +41,8 @@ class JobSpec:
     #: How long the job is expected to run.
     wall_time_min: int = 1
     priority: int = 0
+    #: File in the working directory for stdout and stderr; '': after the name.
+    output: str = ""
 
     @property
     def num_ranks(self) -> int:
@@ -55,7 +57,7 @@ class JobSpec:
     @property
     def output_name(self) -> str:
         """File name in the working directory that receives stdout and stderr."""
-        return output_name(self.name)
+        return self.output or output_name(self.name)
 
 
 def output_name(job_name: str) -> str:

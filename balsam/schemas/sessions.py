@@ -1,14 +1,17 @@
 """Who holds jobs: requests and replies about sessions (leases) and claims."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from balsam.states import JobState
 
 __all__ = [
+    "ClaimBounds",
     "ClaimRequest",
     "Outlook",
     "OutlookRequest",
     "ReportReply",
+    "Selection",
     "SessionInfo",
     "SessionRequest",
     "StepClaimRequest",
@@ -57,16 +60,22 @@ def session_mark(database: str, session_id: int) -> str:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ClaimRequest:
-    """Ask for at most ``limit`` runnable jobs, best first.
+class Selection:
+    """Which jobs: those of one site, whose workflow contains a text, and that have all of these tags."""
+
+    workflow: str = ""
+    site_id: int = 1
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClaimBounds(Selection):
+    """What a launcher can run.
 
     ``max_nodes`` bounds each job; ``max_wall_time_min`` leaves out jobs that would not finish in time
     (None: no bound). ``serial_only`` means one node and one rank.
     """
 
-    session_id: int
-    limit: int
-    workflow: str = ""
     max_nodes: int = 1
     max_wall_time_min: float | None = None
     serial_only: bool = False
@@ -75,24 +84,26 @@ class ClaimRequest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OutlookRequest:
-    """Ask what is left, for a launcher with these bounds (see `ClaimRequest`)."""
+class ClaimRequest(ClaimBounds):
+    """Ask for at most ``limit`` runnable jobs, best first."""
 
-    session_id: int | None = None
-    workflow: str = ""
-    max_nodes: int = 1
-    max_wall_time_min: float | None = None
-    serial_only: bool = False
-    exclude: tuple[str, ...] = ()
+    session_id: int
+    limit: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StepClaimRequest:
+class OutlookRequest(ClaimBounds):
+    """Ask what is left, for a launcher with these bounds."""
+
+    session_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepClaimRequest(Selection):
     """Ask for at most ``limit`` jobs whose next step is a hook or staging."""
 
     session_id: int
     limit: int
-    workflow: str = ""
     states: tuple[JobState, ...] = ()
 
 

@@ -150,6 +150,7 @@ class BalsamJob(JobBehaviour, TrackedModel):
         indexes = [
             # Serves claims: its cost does not depend on how many jobs are finished.
             models.Index(
+                models.F("site"),
                 models.F("priority").desc(),
                 models.F("num_nodes").desc(),
                 models.F("wall_time_minutes").desc(),

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from balsam.core.models.application import ApplicationDefinition
 from balsam.core.models.event import JobEvent
 from balsam.core.models.history import history_line
+from balsam.core.models.site import FIRST_SITE
 from balsam.exceptions import InvalidParentsError, NoApplication
 from balsam.lib.envstrings import parse_environ
 from balsam.states import JobState
@@ -136,9 +137,13 @@ class JobBehaviour:
     @property
     def working_directory(self) -> str:
         """Where the job runs, on the server's side."""
-        from balsam.core.workdirs import workdir_of
+        from balsam.core.workdirs import site_root, workdir_of
 
-        return workdir_of(self.job_id, self.name, self.workflow, self.user_workdir)
+        job: Any = self
+        root = site_root(job.site_id) if job.site_id != FIRST_SITE else ""
+        return workdir_of(
+            self.job_id, self.name, self.workflow, self.user_workdir, root, below_data=job.workdir
+        )
 
     def read_file_in_workdir(self, fname: str) -> str:
         """Return the text of a file in the working directory.

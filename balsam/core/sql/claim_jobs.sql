@@ -9,7 +9,9 @@ WITH owner AS (
       AND num_nodes <= %(max_nodes)s
       AND (NOT %(serial_only)s OR (num_nodes = 1 AND ranks_per_node = 1))
       AND (%(max_wall_time_min)s::float8 IS NULL OR wall_time_minutes <= %(max_wall_time_min)s::float8)
+      AND site_id = %(site_id)s
       AND (%(workflow)s = '' OR position(%(workflow)s in workflow) > 0)
+      AND (%(tags)s = '{}' OR tags @> %(tags)s::jsonb)
       AND job_id <> ALL (%(exclude)s::uuid[])
       AND EXISTS (SELECT FROM owner)
     ORDER BY priority DESC, num_nodes DESC, wall_time_minutes DESC, number
@@ -25,4 +27,5 @@ RETURNING j.job_id::text, j.number, j.name, j.workflow, j.attempt, j.application
     j.cpu_affinity, j.gpus_per_rank, j.memory_mb_per_node, j.node_packing_count, j.mpi_flags, j.wall_time_minutes,
     j.priority,
     ARRAY(SELECT d.parent_id::text FROM core_jobdependency d JOIN core_balsamjob q ON q.job_id = d.parent_id
-          WHERE d.child_id = j.job_id ORDER BY q.number)
+          WHERE d.child_id = j.job_id ORDER BY q.number),
+    j.workdir, a.command_template, a.parameters, j.parameters, a.environment_variables

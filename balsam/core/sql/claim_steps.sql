@@ -7,7 +7,9 @@ WITH owner AS (
     FROM core_balsamjob
     WHERE state = ANY(%(states)s) AND session_id IS NULL
       AND state NOT IN ('JOB_FINISHED', 'FAILED', 'USER_KILLED')
+      AND site_id = %(site_id)s
       AND (%(workflow)s = '' OR position(%(workflow)s in workflow) > 0)
+      AND (%(tags)s = '{}' OR tags @> %(tags)s::jsonb)
       AND EXISTS (SELECT FROM owner)
     ORDER BY number
     LIMIT %(limit)s
@@ -20,5 +22,7 @@ WHERE j.job_id = p.job_id
 RETURNING j.job_id::text, j.number, j.name, j.workflow, j.state, j.attempt, j.application, a.id, a.preprocess, a.postprocess,
     j.user_workdir, j.environ_vars::text, j.threads_per_rank, j.post_error_handler, j.post_timeout_handler,
     j.stage_in_url, j.stage_out_url, j.stage_out_files, j.input_files,
-    ARRAY(SELECT ARRAY[q.job_id::text, q.name, q.workflow, q.user_workdir] FROM core_jobdependency d
-          JOIN core_balsamjob q ON q.job_id = d.parent_id WHERE d.child_id = j.job_id ORDER BY q.number)
+    ARRAY(SELECT ARRAY[q.job_id::text, q.name, q.workflow, q.user_workdir, q.workdir, q.site_id::text]
+          FROM core_jobdependency d JOIN core_balsamjob q ON q.job_id = d.parent_id
+          WHERE d.child_id = j.job_id ORDER BY q.number),
+    j.workdir, j.site_id, a.environment_variables

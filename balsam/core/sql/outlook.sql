@@ -23,5 +23,7 @@ FROM (
         END AS misfit
     FROM core_balsamjob
     WHERE state NOT IN ('JOB_FINISHED', 'FAILED', 'USER_KILLED')
+      AND site_id = %(site_id)s
       AND (%(workflow)s = '' OR position(%(workflow)s in workflow) > 0)
+      AND (%(tags)s = '{}' OR tags @> %(tags)s::jsonb)
 ) open

@@ -1,0 +1,48 @@
+"""Command templates of the site generation: ``{{ name }}`` for a parameter, all else as the user wrote it.
+
+Guards that a parameter is one word of the shell, whatever it holds; ``$VAR`` and ``&&`` of the template are
+live, on the ranks, and the exit status is that of the whole.
+"""
+
+import re
+import shlex
+from collections.abc import Mapping
+from functools import lru_cache
+
+from jinja2 import StrictUndefined, Template, TemplateError, meta
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from balsam.exceptions import UsageError
+
+__all__ = ["parameters_of", "render_command"]
+
+_ENVIRONMENT = ImmutableSandboxedEnvironment(undefined=StrictUndefined)
+_IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+
+def render_command(template: str, parameters: Mapping[str, str]) -> str:
+    """Return the command line, a shell with the rendered template; raises UsageError when it cannot be."""
+    try:
+        text = _compiled(template).render({name: shlex.quote(value) for name, value in parameters.items()})
+    except TemplateError as error:
+        raise UsageError(f"The command template {template!r} cannot be filled in: {error}.") from error
+    if "\0" in text:
+        raise UsageError(f"A parameter of {template!r} holds a NUL character, which no command can take.")
+    return shlex.join(["/bin/bash", "-o", "pipefail", "-c", text])
+
+
+def parameters_of(template: str) -> list[str]:
+    """Return the names that a template takes, sorted; raises UsageError for one that cannot be read."""
+    try:
+        names = meta.find_undeclared_variables(_ENVIRONMENT.parse(template))
+    except TemplateError as error:
+        raise UsageError(f"The command template {template!r} cannot be read: {error}.") from error
+    for name in names:
+        if not _IDENTIFIER.fullmatch(name):
+            raise UsageError(f"{name!r} in the command template {template!r} is no identifier.")
+    return sorted(names)
+
+
+@lru_cache(maxsize=64)
+def _compiled(template: str) -> Template:
+    return _ENVIRONMENT.from_string(template)
