@@ -37,8 +37,11 @@ def service(stop: bool, status: bool, foreground: bool, output: OutputFormat) ->
     if stop + status + foreground > 1:
         raise click.UsageError("Give at most one of --stop, --status and --foreground.")
     from balsam.core.active import active_db_path
+    from balsam.core.premises import check_files_are_here
 
     db_path = active_db_path()
+    if not (stop or status):
+        check_files_are_here()
     if status:
         from balsam.agent.control import service_row
         from balsam.client import Client

@@ -32,9 +32,11 @@ def submit_launch(
     from balsam.batch import open_desk, submit_request
     from balsam.core.batch_jobs import require_workflow
     from balsam.core.models import QueuedLaunch
+    from balsam.core.premises import check_files_are_here
     from balsam.postgres.active import active_db_path
     from balsam.schemas.batch_jobs import BatchJobRequest
 
+    check_files_are_here()
     desk = open_desk(active_db_path())
     require_workflow(wf_filter)
     info = submit_request(

@@ -96,15 +96,25 @@ def test_no_server_is_started_or_stopped_from_this_side(theta: NearSide, far: Fa
     assert not (theta.home / ".balsam/remotes/theta/balsamdb").exists()
 
 
-def test_jobs_do_not_run_where_their_files_are_not(theta: NearSide, far: FarSide) -> None:
+@pytest.mark.parametrize(
+    "command",
+    [
+        "launcher --consume-all --job-mode serial",
+        "service",
+        "service --foreground",
+        "submit-launch -n 1 -q q -t 5 -A a --job-mode mpi",
+    ],
+)
+def test_jobs_do_not_run_where_their_files_are_not(theta: NearSide, far: FarSide, command: str) -> None:
     away = far.db_path.rename(far.home / "moved")  # as it is on another machine: the path leads nowhere
     try:
-        done = in_theta(theta, "balsam launcher --consume-all --job-mode serial")
+        done = in_theta(theta, f"balsam {command}")
     finally:
         away.rename(far.db_path)
     assert done.returncode == 4
     assert f"their files are in {far.db_path}" in done.stderr
-    assert not (theta.home / ".balsam/remotes/theta/log").exists()
+    made = {path.name for path in (theta.home / ".balsam/remotes/theta").iterdir()}
+    assert not made & {"log", "data", "qsubmit"}
 
 
 def test_unknown_keys_and_the_servers_host_are_kept(near: NearSide, far: FarSide) -> None:
