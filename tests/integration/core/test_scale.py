@@ -125,6 +125,8 @@ def test_what_is_finished_costs_a_claim_nothing():
     add_jobs(500)
     bounds = {
         "workflow": "",
+        "site_id": 1,
+        "tags": "{}",
         "max_nodes": 1,
         "max_wall_time_min": None,
         "serial_only": False,
