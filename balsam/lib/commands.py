@@ -17,11 +17,12 @@ _MAX_CHARS = 64 * 2**20
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """Words to be run, and variables over the environment of this process."""
+    """Words to be run, variables over the environment of this process, and those that it must not see."""
 
     argv: Sequence[str]
     environ: Mapping[str, str] = field(default_factory=dict)
     timeout_sec: float = TIMEOUT_SEC
+    unset: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,13 +55,14 @@ class Answer:
 
 def run_command(command: Command) -> Answer:
     """Run a command to its end, or for its time limit; its whole process group is killed then."""
+    inherited = {name: value for name, value in os.environ.items() if name not in command.unset}
     try:
         process = subprocess.Popen(
             command.argv,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            env={**os.environ, **command.environ},
+            env={**inherited, **command.environ},
             start_new_session=True,
         )
     except (OSError, ValueError) as error:
