@@ -116,9 +116,9 @@ class TinyAdapter:
         return Command(["status", user])
 
     def parse_status(self, answer: Answer, user: str = "") -> Listing:
-        if not answer.is_ok:
+        if (ids := _ids(answer)) is None:
             return Listing(is_complete=False, problem=answer.words)
-        return Listing(jobs={i: self.scheduler.jobs[i] for i in json.loads(answer.stdout)})
+        return Listing(jobs={i: self.scheduler.jobs[i] for i in ids})
 
     def history_command(
         self, scheduler_ids: Sequence[str], since: datetime, name: str = "", user: str = ""
@@ -126,12 +126,21 @@ class TinyAdapter:
         return Command(["history", *scheduler_ids, name])
 
     def parse_history(self, answer: Answer) -> History:
-        if not answer.is_ok:
+        if (ids := _ids(answer)) is None:
             return History(is_complete=False, problem=answer.words)
-        return History(jobs={i: self.scheduler.past[i] for i in json.loads(answer.stdout)})
+        return History(jobs={i: self.scheduler.past[i] for i in ids})
 
     def cancel_command(self, scheduler_id: str) -> Command:
         return Command(["cancel", scheduler_id])
 
     def parse_cancel(self, answer: Answer) -> Cancellation:
         return Cancellation.ACCEPTED if answer.is_ok else Cancellation.GONE
+
+
+def _ids(answer: Answer) -> list[str] | None:
+    """Return the ids of an answer; None if it cannot be read."""
+    try:
+        ids: list[str] = json.loads(answer.stdout) if answer.is_ok else None
+    except ValueError:
+        return None
+    return ids

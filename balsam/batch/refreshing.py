@@ -10,18 +10,15 @@ from pathlib import Path
 
 from balsam.batch.cancelling import cancel_again
 from balsam.batch.desk import Desk, open_desk
-from balsam.batch.searching import PATIENCE_SEC, find_by_marker, since_when
+from balsam.batch.searching import PATIENCE_SEC, VANISH_SEC, find_by_marker, since_when
 from balsam.exceptions import BalsamError
 from balsam.platform.scheduler import History, Listing, PastBatchJob, QueuedBatchJob
 from balsam.schemas.batch_jobs import BatchJobInfo, BatchJobObservation
 from balsam.states import BatchJobEnd, BatchJobState
 
-__all__ = ["VANISH_SEC", "Refreshed", "refresh", "refresh_active"]
+__all__ = ["Refreshed", "refresh", "refresh_active"]
 
 B = BatchJobState
-
-#: A batch job that neither listing nor account has known for so long, and not in two looks, has vanished.
-VANISH_SEC = 30.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

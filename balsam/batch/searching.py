@@ -5,14 +5,17 @@ from datetime import datetime, timedelta
 
 from balsam.batch.desk import Desk
 from balsam.platform.scheduler import Listing
-from balsam.schemas.batch_jobs import BatchJobInfo
+from balsam.schemas.batch_jobs import BatchJobInfo, BatchJobObservation
+from balsam.states import BatchJobState
 
-__all__ = ["PATIENCE_SEC", "SETTLE_SEC", "Found", "find_by_marker", "since_when"]
+__all__ = ["PATIENCE_SEC", "SETTLE_SEC", "VANISH_SEC", "Found", "find_by_marker", "since_when"]
 
 #: Longer than a submit command may run, and what it has sent may be under way after it was killed.
 SETTLE_SEC = 120.0
 #: So long a complete listing must show nothing, where the account cannot be read or says otherwise.
 PATIENCE_SEC = 600.0
+#: What neither listing nor account has known for so long, and not in two looks, is not there.
+VANISH_SEC = 30.0
 #: Clocks of the scheduler and the database may differ by hours.
 _SKEW = timedelta(days=1)
 
@@ -31,7 +34,7 @@ class Found:
 def find_by_marker(desk: Desk, info: BatchJobInfo, listing: Listing | None = None) -> Found:
     """Look for a batch job in a listing, which must be younger than ``info``, and in the account.
 
-    Only what was not found long enough after the submission was begun is absent; the database's clock tells.
+    Only what was missed twice, and long enough after the submission was begun, is absent.
     """
     listing = listing or desk.ask_listing()
     for job in listing.jobs.values():
@@ -44,11 +47,24 @@ def find_by_marker(desk: Desk, info: BatchJobInfo, listing: Listing | None = Non
     for job_id in (job.scheduler_id for job in past if job.name == info.marker):
         return Found(job_id)
     is_certain = history is not None and history.is_complete
-    age_sec = info.age_sec(info.submit_began)
-    return Found(
-        is_absent=desk.adapter.lists_names and age_sec > (SETTLE_SEC if is_certain else PATIENCE_SEC),
-        problem="" if history is None else history.problem,
-    )
+    has_settled = info.age_sec(info.submit_began) > (SETTLE_SEC if is_certain else PATIENCE_SEC)
+    is_absent = has_settled and desk.adapter.lists_names and _is_missed_again(desk, info)
+    return Found(is_absent=is_absent, problem="" if history is None else history.problem)
+
+
+def _is_missed_again(desk: Desk, info: BatchJobInfo) -> bool:
+    """Whether an earlier look has missed it, too, since a listing may forget; records the first one."""
+    if info.missing_since is None:
+        missed = BatchJobObservation(
+            scheduler=info.scheduler,
+            scheduler_id="",
+            state=BatchJobState.UNKNOWN,
+            name=info.marker,
+            is_missing=True,
+        )
+        desk.client.observe_batch_jobs([missed])
+        return False
+    return info.age_sec(info.missing_since) >= VANISH_SEC
 
 
 def since_when(info: BatchJobInfo) -> datetime:

@@ -103,7 +103,7 @@ def begin_submission(batch_job_id: int, lease_sec: float) -> BatchJobInfo | None
             return None
         before = _info(row)
         QueuedLaunch.objects.filter(pk=batch_job_id).update(
-            submit_began=Now(), submitting_until=Now() + timedelta(seconds=lease_sec)
+            submit_began=Now(), submitting_until=Now() + timedelta(seconds=lease_sec), missing_since=None
         )
         return before
 

@@ -67,8 +67,9 @@ class _Plan:
 
     def __post_init__(self) -> None:
         self._by_marker = {row.marker: row for row in self.rows if row.marker}
-        self._live = {(row.scheduler, row.scheduler_id): row for row in self.rows if not is_over(row)}
-        self._ended = {(row.scheduler, row.scheduler_id): row for row in self.rows if is_over(row)}
+        numbered = [row for row in self.rows if row.scheduler_id]
+        self._live = {(row.scheduler, row.scheduler_id): row for row in numbered if not is_over(row)}
+        self._ended = {(row.scheduler, row.scheduler_id): row for row in numbered if is_over(row)}
 
     def apply(self, seen: BatchJobObservation) -> None:
         """Change the row that an observation is about."""
@@ -155,7 +156,7 @@ def is_over(row: QueuedLaunch) -> bool:
 
 def _may_reopen(row: QueuedLaunch, seen: BatchJobObservation) -> bool:
     """Whether a batch job that counts as ended is there all the same, or its true end is told."""
-    if row.status == B.SUBMIT_FAILED:
+    if row.status == B.SUBMIT_FAILED or not row.scheduler_id:
         return seen.name == row.marker
     if seen.state is B.FINISHED:
         return row.end in (BatchJobEnd.VANISHED, BatchJobEnd.UNKNOWN) and seen.end not in (None, row.end)

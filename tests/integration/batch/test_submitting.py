@@ -103,7 +103,10 @@ def test_what_was_not_taken_is_submitted_again_after_a_while(
         let_pass(seconds)
         assert submit(desk, intent.batch_job_id).state is B.PENDING_SUBMISSION
     assert tiny.submitted == []
-    let_pass(100)
+    for seconds in (100, 20):
+        let_pass(seconds)
+        assert submit(desk, intent.batch_job_id).state is B.PENDING_SUBMISSION
+    let_pass(20)
     done = submit(desk, intent.batch_job_id)
     assert (done.state, done.reason) == (B.QUEUED, "")
     assert len(tiny.submitted) == 1
@@ -128,6 +131,8 @@ def test_an_account_that_can_never_be_read_does_not_stop_it_for_ever(
     tiny.before = answer_once("submit", LOST)
     submit(desk, intent.batch_job_id)
     let_pass(700)
+    assert submit(desk, intent.batch_job_id).state is B.PENDING_SUBMISSION
+    let_pass(40)
     assert submit(desk, intent.batch_job_id).state is B.QUEUED
 
 
@@ -307,6 +312,11 @@ def test_cancelling_what_was_never_taken_ends_it_after_a_while(
     cancel(desk, intent.batch_job_id)
     refresh(desk)
     assert info_of(desk, intent).state is B.PENDING_DELETION
-    let_pass(200)
-    refresh(desk)
+    for seconds in (200, 40):
+        let_pass(seconds)
+        refresh(desk)
     assert info_of(desk, intent).end is BatchJobEnd.CANCELLED
+    tiny.put("150", name=intent.marker)  # it had been taken all the same
+    refresh(desk)
+    refresh(desk)
+    assert tiny.cancelled == ["150"]
