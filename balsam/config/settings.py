@@ -47,7 +47,7 @@ class UserSettings:
     MAX_CONCURRENT_MPIRUNS: int = 1000
     #: Runs of the MPI launcher in all, in one allocation; 0: no limit.
     MAX_MPI_LAUNCHES_PER_ALLOCATION: int = 0
-    #: Cores to bind serial jobs to; 0: all that a node has.
+    #: CPUs of a node that serial jobs may use, 0 for all; and the step from the number of one to the next.
     SERIAL_CORES_PER_NODE: int = 0
     SERIAL_HYPERTHREAD_STRIDE: int = 1
     #: Nodes' worth of batch jobs that the local queue runs at once.

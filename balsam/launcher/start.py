@@ -10,7 +10,7 @@ from balsam.config import user_settings
 from balsam.config.machine_defaults import machine_named
 from balsam.launcher.head import Head
 from balsam.launcher.options import LauncherOptions
-from balsam.launcher.surroundings import in_surroundings
+from balsam.launcher.surroundings import in_surroundings, node_description
 from balsam.launcher.tally import Tally
 from balsam.lib.logs import log_to_database_dir
 from balsam.platform.nodes import detect_nodes
@@ -35,7 +35,7 @@ def run_launcher(options: LauncherOptions, show: Show | None = None) -> tuple[Ta
         gpus_per_node=options.gpus_per_node or 0,
         limit=options.limit_nodes or 0,
         offset=options.offset_nodes,
-        description=machine.nodes,
+        description=node_description(options, settings, machine),
     )
     options = in_surroundings(options, settings, machine, nodes)
     log_path = log_to_database_dir(

@@ -11,11 +11,11 @@ from balsam.launcher.options import LauncherOptions
 from balsam.lib.processes import this_process
 from balsam.platform.machines import Machine
 from balsam.platform.mpirun import MpiLauncher, detect
-from balsam.platform.nodes import Node
+from balsam.platform.nodes import Node, NodeDescription
 from balsam.platform.nodes.local import is_this_host
 from balsam.schemas.sessions import SessionRequest
 
-__all__ = ["in_surroundings", "session_request"]
+__all__ = ["in_surroundings", "node_description", "session_request"]
 
 
 def in_surroundings(
@@ -39,6 +39,14 @@ def in_surroundings(
         max_concurrent=settings.MAX_CONCURRENT_MPIRUNS if mpirun else None,
         max_parallel_starts=settings.MAX_MPI_LAUNCHES_PER_ALLOCATION,
     )
+
+
+def node_description(options: LauncherOptions, settings: UserSettings, machine: Machine) -> NodeDescription:
+    """Say what is known of the nodes beforehand: the machine's word, or the user's on serial jobs."""
+    cores, stride = settings.SERIAL_CORES_PER_NODE, settings.SERIAL_HYPERTHREAD_STRIDE
+    if not options.is_serial or not cores:
+        return machine.nodes
+    return replace(machine.nodes, cpus=tuple(range(0, cores * stride, stride)))
 
 
 def _worker_launcher(settings: UserSettings) -> str:
