@@ -66,7 +66,9 @@ def test_children_are_listed_until_they_are_reaped() -> None:
 
 def test_variables_are_those_that_a_process_was_started_with() -> None:
     with subprocess.Popen(["sleep", "600"], env={"MARK": "a b", "OTHER": "MARK=c"}) as process:
-        assert has_variable(process.pid, "MARK=a b")
-        assert not has_variable(process.pid, "MARK=a") and not has_variable(process.pid, "MARK=c")
-        process.kill()
+        try:
+            wait_until(lambda: has_variable(process.pid, "MARK=a b"))  # shown a moment after exec
+            assert not has_variable(process.pid, "MARK=a") and not has_variable(process.pid, "MARK=c")
+        finally:
+            process.kill()
     assert not has_variable(process.pid, "MARK=a b")
