@@ -135,6 +135,21 @@ def test_time_limit_ends_jobs_as_timeouts(tmp_path: Path) -> None:
     assert "ran out of time" in job.state_history and "RESTART_READY" in job.get_state_times()
 
 
+def test_tiny_time_limit_is_a_limit() -> None:
+    app("slow", "/bin/sleep 600")
+    [job] = jobs("slow", 1, wall_time_minutes=0)
+    run_launcher("--time-limit-minutes", "0.01", timeout_sec=60).check()
+    job.refresh_from_db()
+    assert job.state in ("PREPROCESSED", "RESTART_READY") and job.lock == ""
+
+
+def test_job_that_exits_with_one_is_started_once(tmp_path: Path) -> None:
+    app("bad", script(tmp_path, "bad", f"#!/bin/sh\necho x >> {tmp_path}/started\nexit 1\n"))
+    jobs("bad", 1)
+    assert run_launcher().returncode == 1
+    assert lines(tmp_path / "started") == ["x"]
+
+
 def test_job_that_needs_more_time_than_is_left_is_not_started() -> None:
     app("true", "/bin/true")
     jobs("true", 1, wall_time_minutes=60)

@@ -30,6 +30,12 @@ def test_statements_and_their_values_are_not_logged() -> None:
     assert found["log_min_error_statement"] == "panic"
 
 
+def test_log_of_the_server_is_kept_for_a_week_and_no_longer() -> None:
+    found = settings(render_settings(15, 20123, None))
+    assert found["log_filename"] == "'postgresql-%a.log'"
+    assert (found["log_rotation_age"], found["log_truncate_on_rotation"]) == ("1d", "on")
+
+
 @pytest.mark.parametrize(("major", "is_known"), [(13, False), (14, True), (18, True)])
 def test_version_gets_only_settings_it_knows(major: int, is_known: bool) -> None:
     assert ("client_connection_check_interval" in render_settings(major, 1, None)) is is_known
