@@ -1,7 +1,6 @@
 """The loop that keeps the service's own lease, and takes over from launchers that have died."""
 
 import logging
-import time
 from pathlib import Path
 
 from balsam.client import Client
@@ -11,7 +10,6 @@ __all__ = ["LeaseKeeper"]
 
 logger = logging.getLogger(__name__)
 
-_HEARTBEAT_SEC = 60.0
 _PERIOD_SEC = 20.0
 
 
@@ -25,14 +23,10 @@ class LeaseKeeper:
         self._client = client
         self._session_id = session_id
         self._log_dir = log_dir
-        self._renewed_at = -float("inf")
 
     def cycle(self) -> float:
         """Renew the own lease first: after a database was away, all look as if they were over."""
-        now = time.monotonic()
-        if now - self._renewed_at >= _HEARTBEAT_SEC - _PERIOD_SEC / 2:
-            self._client.heartbeat(self._session_id)
-            self._renewed_at = now
+        self._client.heartbeat(self._session_id)
         if freed := recover(self._client, self._log_dir):
             logger.info("%d jobs of processes that have died are free again", freed)
         return _PERIOD_SEC
