@@ -66,6 +66,9 @@ def _intend(request: BatchJobRequest, marker: str) -> BatchJobInfo:
                 "wf_filter": request.workflow,
                 "sched_flags": request.sched_flags,
                 "optional_params": dict(request.optional_params),
+                "site_id": request.site_id,
+                "filter_tags": dict(request.filter_tags),
+                "partitions": None if request.partitions is None else list(request.partitions),
                 "prescheduled_only": False,
             },
         )

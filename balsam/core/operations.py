@@ -9,7 +9,16 @@ from typing import Any
 
 from django.db import InterfaceError, OperationalError
 
-from balsam.core import batch_demand, batch_jobs, batch_observations, claims, leases, services, transitions
+from balsam.core import (
+    batch_demand,
+    batch_jobs,
+    batch_observations,
+    claims,
+    leases,
+    resources,
+    services,
+    transitions,
+)
 from balsam.core.retrying import is_broken_connection
 from balsam.exceptions import DatabaseUnreachable
 
@@ -52,6 +61,12 @@ OPERATIONS: Mapping[str, Operation] = {
         batch_jobs.request_batch_job_deletion, "DELETE", "/batch-jobs/{batch_job_id}"
     ),
     "batch_jobs.demand": Operation(batch_demand.demand, "POST", "/batch-jobs/demand"),
+    "resources.list": Operation(resources.list_page, "GET", "/{resource}/"),
+    "resources.count_by": Operation(resources.count_by, "GET", "/{resource}/counts"),
+    "resources.create": Operation(resources.create, "POST", "/{resource}/"),
+    "resources.update": Operation(resources.update, "PATCH", "/{resource}/"),
+    "resources.update_where": Operation(resources.update_where, "PUT", "/{resource}/"),
+    "resources.delete_where": Operation(resources.delete_where, "DELETE", "/{resource}/"),
 }
 
 

@@ -1,6 +1,6 @@
 """Batch jobs (allocations asked of a scheduler) as clients ask for and see them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -32,6 +32,10 @@ class BatchJobRequest:
     sched_flags: str = ""
     #: More values for the job template.
     optional_params: Mapping[str, str] = field(default_factory=dict)
+    site_id: int = 1
+    filter_tags: Mapping[str, str] = field(default_factory=dict)
+    #: Parts of the allocation: job_mode, num_nodes, filter_tags of each; None for one whole.
+    partitions: Sequence[Mapping[str, object]] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

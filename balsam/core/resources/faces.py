@@ -1,0 +1,304 @@
+"""How each resource lies over its table: rows to records, filters to queries, orders to columns."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db import models
+from django.db.models import Q
+
+from balsam.core.models import (
+    ApplicationDefinition,
+    BalsamJob,
+    JobDependency,
+    JobEvent,
+    QueuedLaunch,
+    Site,
+)
+from balsam.core.models.application import full_name
+from balsam.core.models.site import FIRST_SITE
+from balsam.schemas.resources import Record
+
+__all__ = ["FACES", "Face"]
+
+Rows = models.QuerySet[Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Face:
+    """One resource over its table."""
+
+    model: type[models.Model]
+    #: Rows that a caller owns.
+    owned: Callable[[int | None], Q]
+    to_records: Callable[[Sequence[Any]], list[Record]]
+    #: Filter -> the query it means, given the checked value.
+    filters: Mapping[str, Callable[[Any], Q]]
+    #: Order -> column.
+    orders: Mapping[str, str]
+
+
+def _sites_of(caller: int | None) -> Rows:
+    return Site.objects.filter(owner=caller).values("pk")
+
+
+def _time(value: datetime | None) -> str | None:
+    return None if value is None else value.isoformat()
+
+
+def _tags(column: str) -> Callable[[list[str]], Q]:
+    def query(pairs: list[str]) -> Q:
+        return Q(**{f"{column}__contains": dict(pair.split(":", 1) for pair in pairs if ":" in pair)})
+
+    return query
+
+
+def _is(column: str) -> Callable[[Any], Q]:
+    return lambda value: Q(**{column: value})
+
+
+# -- sites -------------------------------------------------------------------------------------------
+
+_SITE_COLUMNS = (
+    *("id", "name", "path", "backfill_windows", "queued_jobs", "optional_batch_job_params"),
+    *("allowed_projects", "allowed_queues", "transfer_locations"),
+)
+
+
+def _site_records(rows: Sequence[Site]) -> list[Record]:
+    return [
+        {
+            **{name: getattr(row, name) for name in _SITE_COLUMNS},
+            "last_refresh": _time(row.last_refresh),
+            "creation_date": _time(row.created),
+            "globus_endpoint_id": str(row.globus_endpoint_id) if row.globus_endpoint_id else None,
+        }
+        for row in rows
+    ]
+
+
+# -- applications ------------------------------------------------------------------------------------
+
+_APP_COLUMNS = (
+    *("id", "site_id", "description", "command_template", "parameters", "transfers"),
+    *("environment_variables", "cleanup_files", "hooks", "class_path", "serialized_class", "source_code"),
+    "version",
+)
+
+
+def _app_records(rows: Sequence[ApplicationDefinition]) -> list[Record]:
+    return [{**{name: getattr(row, name) for name in _APP_COLUMNS}, "name": row.short_name} for row in rows]
+
+
+def _named(name: str) -> Q:
+    """Find applications by their short name, at whatever site."""
+    sites = Site.objects.exclude(pk=FIRST_SITE).values_list("pk", flat=True)
+    return Q(name__in=[name, *(full_name(name, site_id) for site_id in sites)])
+
+
+def _ids_of_apps(ids: list[int]) -> Q:
+    names = ApplicationDefinition.objects.filter(pk__in=ids).values("name")
+    return Q(application__in=names)
+
+
+# -- jobs --------------------------------------------------------------------------------------------
+
+#: Field -> column, where they differ.
+JOB_COLUMNS: Mapping[str, str] = {
+    "id": "number",
+    "wall_time_min": "wall_time_minutes",
+    "batch_job_id": "queued_launch_id",
+}
+_JOB_FIELDS = (
+    *("workdir", "tags", "parameters", "serialized_parameters", "data", "return_code", "num_nodes"),
+    *("ranks_per_node", "threads_per_rank", "threads_per_core", "launch_params", "gpus_per_rank"),
+    *("node_packing_count", "wall_time_min", "priority", "on_parent_failure", "id", "site_id"),
+    *("batch_job_id", "state", "pending_file_cleanup", "serialized_return_value", "serialized_exception"),
+)
+
+
+def _job_records(rows: Sequence[BalsamJob]) -> list[Record]:
+    apps = dict(
+        ApplicationDefinition.objects.filter(name__in={row.application for row in rows}).values_list(
+            "name", "pk"
+        )
+    )
+    parents: dict[Any, list[int]] = {}
+    edges = JobDependency.objects.filter(child_id__in=[row.pk for row in rows]).order_by("parent__number")
+    for child, number in edges.values_list("child_id", "parent__number"):
+        parents.setdefault(child, []).append(number)
+    return [
+        {
+            **{name: getattr(row, JOB_COLUMNS.get(name, name)) for name in _JOB_FIELDS},
+            "app_id": apps.get(row.application),
+            "parent_ids": parents.get(row.pk, []),
+            "last_update": _time(row.last_update),
+        }
+        for row in rows
+    ]
+
+
+def _with_parents(numbers: list[int]) -> Q:
+    edges = JobDependency.objects.filter(parent__number__in=numbers)
+    return Q(pk__in=edges.values("child_id"))
+
+
+# -- batch jobs --------------------------------------------------------------------------------------
+
+
+def _batch_job_records(rows: Sequence[QueuedLaunch]) -> list[Record]:
+    return [
+        {
+            "num_nodes": row.nodes,
+            "wall_time_min": row.wall_minutes,
+            "job_mode": row.job_mode,
+            "optional_params": row.optional_params,
+            "filter_tags": row.filter_tags,
+            "partitions": row.partitions,
+            "id": row.pk,
+            "site_id": row.site_id,
+            "scheduler_id": row.scheduler_id or None,
+            "project": row.project,
+            "queue": row.queue,
+            "state": row.status,
+            "status_info": _status_info(row),
+            "start_time": _time(row.started),
+            "end_time": _time(row.ended),
+        }
+        for row in rows
+    ]
+
+
+def _status_info(row: QueuedLaunch) -> dict[str, str]:
+    known = {
+        "submit_script": row.command,
+        "submit_time": _time(row.submitted),
+        "scheduler_state": row.state,
+        "end": row.end,
+        "reason": row.reason,
+    }
+    return {name: value for name, value in known.items() if value}
+
+
+# -- events ------------------------------------------------------------------------------------------
+
+
+def _event_records(rows: Sequence[JobEvent]) -> list[Record]:
+    jobs = {
+        job.pk: job
+        for job in BalsamJob.objects.filter(pk__in={row.job_id for row in rows}).only(
+            "number", "num_nodes", "node_packing_count", "return_code"
+        )
+    }
+    return [
+        {
+            "id": row.pk,
+            "job_id": jobs[row.job_id].number if row.job_id in jobs else None,
+            "timestamp": _time(row.timestamp),
+            "from_state": row.from_state,
+            "to_state": row.to_state,
+            "data": _event_data(row, jobs.get(row.job_id)),
+        }
+        for row in rows
+    ]
+
+
+def _event_data(row: JobEvent, job: BalsamJob | None) -> Record:
+    data: Record = dict(row.data or {})
+    if row.message:
+        data.setdefault("error" if row.to_state == "RUN_ERROR" else "message", row.message)
+    if job is not None and row.to_state == "RUNNING":
+        data.setdefault("num_nodes", job.num_nodes / job.node_packing_count)
+    if job is not None and row.to_state == "RUN_ERROR":
+        data.setdefault("returncode", job.return_code)
+    return data
+
+
+def _events_of(**lookups: Any) -> Q:
+    return Q(job_id__in=BalsamJob.objects.filter(**lookups).values("pk"))
+
+
+FACES: Mapping[str, Face] = {
+    "site": Face(
+        model=Site,
+        owned=lambda caller: Q(owner=caller),
+        to_records=_site_records,
+        filters={
+            "id": _is("pk__in"),
+            "name": _is("name"),
+            "path": _is("path__contains"),
+            "last_refresh_after": _is("last_refresh__gt"),
+        },
+        orders={"id": "pk", "name": "name", "last_refresh": "last_refresh"},
+    ),
+    "app": Face(
+        model=ApplicationDefinition,
+        owned=lambda caller: Q(site__owner=caller),
+        to_records=_app_records,
+        filters={
+            "id": _is("pk__in"),
+            "site_id": _is("site_id__in"),
+            "name": _named,
+            "class_path": _is("class_path"),
+            "site_name": _is("site__name"),
+            "site_path": _is("site__path__contains"),
+        },
+        orders={"id": "pk", "name": "name", "site_id": "site_id"},
+    ),
+    "job": Face(
+        model=BalsamJob,
+        owned=lambda caller: Q(site_id__in=_sites_of(caller)),
+        to_records=_job_records,
+        filters={
+            "id": _is("number__in"),
+            "parent_id": _with_parents,
+            "app_id": _ids_of_apps,
+            "site_id": _is("site_id__in"),
+            "batch_job_id": _is("queued_launch_id__in"),
+            "last_update_before": _is("last_update__lt"),
+            "last_update_after": _is("last_update__gt"),
+            "workdir__contains": _is("workdir__contains"),
+            "state": _is("state__in"),
+            "state__ne": lambda states: ~Q(state__in=states),
+            "tags": _tags("tags"),
+            "pending_file_cleanup": _is("pending_file_cleanup"),
+        },
+        orders={"id": "number", "last_update": "last_update", "state": "state", "workdir": "workdir"},
+    ),
+    "batch_job": Face(
+        model=QueuedLaunch,
+        owned=lambda caller: Q(site__owner=caller, from_balsam=True),
+        to_records=_batch_job_records,
+        filters={
+            "id": _is("pk__in"),
+            "site_id": _is("site_id__in"),
+            "state": _is("status__in"),
+            "scheduler_id": _is("scheduler_id"),
+            "queue": _is("queue"),
+            "start_time_before": _is("started__lt"),
+            "start_time_after": _is("started__gt"),
+            "end_time_before": _is("ended__lt"),
+            "end_time_after": _is("ended__gt"),
+            "filter_tags": _tags("filter_tags"),
+        },
+        orders={"id": "pk", "start_time": "started"},
+    ),
+    "event": Face(
+        model=JobEvent,
+        owned=lambda caller: _events_of(site_id__in=_sites_of(caller)),
+        to_records=_event_records,
+        filters={
+            "id": _is("pk__in"),
+            "job_id": lambda numbers: _events_of(number__in=numbers),
+            "batch_job_id": lambda ids: _events_of(queued_launch_id__in=ids),
+            "scheduler_id": lambda text: _events_of(queued_launch__scheduler_id=text),
+            "tags": lambda pairs: Q(job_id__in=BalsamJob.objects.filter(_tags("tags")(pairs)).values("pk")),
+            "timestamp_before": _is("timestamp__lt"),
+            "timestamp_after": _is("timestamp__gt"),
+            "from_state": _is("from_state"),
+            "to_state": _is("to_state"),
+        },
+        orders={"timestamp": "timestamp", "id": "pk"},
+    ),
+}

@@ -1,0 +1,127 @@
+"""The operations on resources: one caller, one kind of object, and what is wanted of it."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from django.db.models import Count, QuerySet
+
+from balsam.core import jobs, sql
+from balsam.core.resources.faces import FACES, Face
+from balsam.core.resources.writing import CREATE, UPDATE
+from balsam.exceptions import BalsamError, UsageError
+from balsam.schemas.checking import check_create, check_query, check_update
+from balsam.schemas.resources import RESOURCES, Page, Query, Record, Resource, UpdateReply
+
+__all__ = ["count_by", "create", "delete_where", "list_page", "update", "update_where"]
+
+#: Objects changed or made in one call.
+MAX_BULK = 5_000
+
+
+def list_page(caller: int | None, resource: str, query: Query) -> Page:
+    """Return the caller's objects that all filters hold for; raises UsageError for a query that cannot be."""
+    face, checked = FACES[resource], check_query(RESOURCES[resource], query)
+    rows = _matching(face, caller, checked)
+    is_whole = checked.limit is None and not checked.offset
+    count = 0 if is_whole else rows.count()
+    until = None if checked.limit is None else checked.offset + checked.limit
+    found = list(_ordered(face, rows, checked.order_by)[checked.offset : until])
+    return Page(len(found) if is_whole else count, face.to_records(found))
+
+
+def count_by(caller: int | None, resource: str, query: Query, column: str) -> dict[str, int]:
+    """Count the caller's objects by one of their columns: ``state`` of jobs, and so on."""
+    face, table = FACES[resource], RESOURCES[resource]
+    if column not in face.orders and column not in face.filters:
+        raise UsageError(f"A {table.name} cannot be counted by {column!r}.")
+    rows = _matching(face, caller, check_query(table, query))
+    counted = rows.order_by().values_list(face.orders.get(column, column)).annotate(Count("pk"))
+    return {str(value): number for value, number in counted}
+
+
+def create(caller: int | None, resource: str, records: Sequence[Record]) -> list[Record]:
+    """Make objects, all or none; return them in order. Raises UsageError, ConflictError, NotFoundError."""
+    table = _that_can(resource, "create")
+    _require_at_most(records, table)
+    rows = CREATE[resource](caller, [check_create(table, record) for record in records])
+    return FACES[resource].to_records(rows)
+
+
+def update(caller: int | None, resource: str, patches: Mapping[int, Record]) -> UpdateReply:
+    """Change objects one by one: one that is refused, or is not the caller's, keeps none of the others."""
+    table, face = _that_can(resource, "update"), FACES[resource]
+    _require_at_most(patches, table)
+    query = Query(filters={"id": list(patches)}, order_by="id")
+    rows = list(_ordered(face, _matching(face, caller, query), "id"))
+    column = face.orders["id"]
+    by_id = {getattr(row, column): row for row in rows}
+    changed, refused = [], {}
+    for number, patch in patches.items():
+        row = by_id.get(number)
+        try:
+            if row is None:
+                raise UsageError(f"There is no {table.name} {number}.")
+            UPDATE[resource](row, check_update(table, patch))
+        except BalsamError as error:
+            refused[number] = str(error)
+        else:
+            changed.append(number)
+    return UpdateReply(tuple(changed), refused)
+
+
+def update_where(caller: int | None, resource: str, query: Query, patch: Record) -> UpdateReply:
+    """Change all objects that the filters hold for, in the same way; see `update`."""
+    numbers = _ids(caller, resource, query)
+    done: list[int] = []
+    refused: dict[int, str] = {}
+    for start in range(0, len(numbers), MAX_BULK):
+        reply = update(
+            caller, resource, {number: dict(patch) for number in numbers[start : start + MAX_BULK]}
+        )
+        done += reply.changed
+        refused.update(reply.refused)
+    return UpdateReply(tuple(done), refused)
+
+
+def delete_where(caller: int | None, resource: str, query: Query) -> int:
+    """Delete all objects that the filters hold for, with what belongs to them; return how many."""
+    _that_can(resource, "delete")
+    face, checked = FACES[resource], check_query(RESOURCES[resource], query)
+    rows = _matching(face, caller, checked)
+    if resource == "job":
+        return jobs.delete(rows.values_list("pk", flat=True))
+    numbers = list(rows.values_list("pk", flat=True))
+    if resource == "site" and 1 in numbers:
+        raise UsageError("The database directory itself is the first site, and cannot be removed from it.")
+    jobs.delete(job_id for (job_id,) in sql.fetch(f"jobs_of_{resource}s", ids=numbers))
+    rows.delete()
+    return len(numbers)
+
+
+def _ids(caller: int | None, resource: str, query: Query) -> list[int]:
+    face, checked = FACES[resource], check_query(RESOURCES[resource], query)
+    return list(_matching(face, caller, checked).values_list(face.orders["id"], flat=True))
+
+
+def _that_can(resource: str, verb: str) -> Resource:
+    table = RESOURCES[resource]
+    if verb not in table.verbs:
+        raise UsageError(f"There is no way to {verb} a {table.name}.")
+    return table
+
+
+def _require_at_most(items: Sequence[object] | Mapping[int, object], table: Resource) -> None:
+    if len(items) > MAX_BULK:
+        raise UsageError(f"{len(items)} objects of kind {table.name} in one call; at most {MAX_BULK} fit.")
+
+
+def _matching(face: Face, caller: int | None, query: Query) -> "QuerySet[Any]":
+    rows = face.model._default_manager.filter(face.owned(caller))
+    for name, value in query.filters.items():
+        rows = rows.filter(face.filters[name](value))
+    return rows
+
+
+def _ordered(face: Face, rows: "QuerySet[Any]", order: str) -> "QuerySet[Any]":
+    sign = "-" if order.startswith("-") else ""
+    return rows.order_by(sign + face.orders[order.lstrip("-")], sign + "pk")

@@ -1,0 +1,212 @@
+"""Make and change resources: what is particular to each; checks that need the tables are made here."""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import PurePosixPath
+from typing import Any
+
+from django.db import IntegrityError, transaction
+from django.db.models.functions import Now
+
+from balsam.core import batch_jobs, inserting, transitions
+from balsam.core.models import ApplicationDefinition, BalsamJob, QueuedLaunch, Site
+from balsam.core.models.application import full_name
+from balsam.core.models.site import FIRST_SITE
+from balsam.core.resources.faces import JOB_COLUMNS
+from balsam.exceptions import ConflictError, InvalidParentsError, NotFoundError, UsageError
+from balsam.schemas.batch_jobs import BatchJobRequest
+from balsam.schemas.resources import Record
+
+__all__ = ["CREATE", "UPDATE"]
+
+_PENDING_DELETION = "pending_deletion"
+
+
+def _create_sites(caller: int | None, records: Sequence[Record]) -> list[Site]:
+    with transaction.atomic():
+        return [_saved(Site(owner_id=caller, **record), record["name"]) for record in records]
+
+
+def _saved(row: Any, name: str) -> Any:
+    try:
+        with transaction.atomic():
+            row.save()
+    except IntegrityError:
+        raise ConflictError(f"There is a {type(row).__name__} named {name!r} already.") from None
+    return row
+
+
+def _update_site(site: Site, patch: Record) -> None:
+    for name, value in patch.items():
+        setattr(site, name, value)
+    _saved(site, site.name)
+    Site.objects.filter(pk=site.pk).update(last_refresh=Now())
+
+
+def _create_apps(caller: int | None, records: Sequence[Record]) -> list[ApplicationDefinition]:
+    rows = []
+    with transaction.atomic():
+        for record in records:
+            require_site(caller, record["site_id"])
+            name = full_name(record["name"], record["site_id"])
+            rows.append(_saved(ApplicationDefinition(**{**record, "name": name}), record["name"]))
+    return rows
+
+
+def _update_app(app: ApplicationDefinition, patch: Record) -> None:
+    """Change an application; jobs follow a new name."""
+    before = app.name
+    if "name" in patch:
+        patch = {**patch, "name": full_name(patch["name"], app.site_id or FIRST_SITE)}
+    changed = {name: value for name, value in patch.items() if getattr(app, name) != value}
+    for name, value in changed.items():
+        setattr(app, name, value)
+    if not changed:
+        return
+    app.version += 1
+    with transaction.atomic():
+        _saved(app, app.short_name)
+        if app.name != before:
+            BalsamJob.objects.filter(application=before).update(application=app.name)
+
+
+def require_site(caller: int | None, site_id: int) -> Site:
+    """Return a site of the caller's; raises NotFoundError."""
+    site = Site.objects.filter(pk=site_id, owner=caller).first()
+    if site is None:
+        raise NotFoundError(f"There is no site {site_id}. `balsam site ls` lists yours.")
+    return site
+
+
+def _create_jobs(caller: int | None, records: Sequence[Record]) -> list[BalsamJob]:
+    """Insert jobs, all or none; raises UsageError, NotFoundError, InvalidParentsError."""
+    apps = {
+        app.pk: app
+        for app in ApplicationDefinition.objects.filter(
+            pk__in={record["app_id"] for record in records}, site__owner=caller
+        )
+    }
+    numbers = {number for record in records for number in record["parent_ids"]}
+    parents = dict(
+        BalsamJob.objects.filter(number__in=numbers, site__owner=caller).values_list("number", "job_id")
+    )
+    if missing := sorted(numbers - set(parents)):
+        raise InvalidParentsError(f"There is no job {', '.join(map(str, missing))} to be a parent.")
+    _refuse_shared_workdirs(records)
+    jobs = [_new_job(record, apps, parents) for record in records]
+    inserting.insert(jobs)
+    return jobs
+
+
+def _new_job(
+    record: Record, apps: Mapping[int, ApplicationDefinition], parents: Mapping[int, Any]
+) -> BalsamJob:
+    app = apps.get(record["app_id"])
+    if app is None:
+        raise NotFoundError(f"There is no application {record['app_id']}. `balsam app ls` lists yours.")
+    check_workdir(record["workdir"])
+    _check_parameters(app, record["parameters"])
+    left_out = ("app_id", "parent_ids", "transfers")
+    columns = {JOB_COLUMNS.get(name, name): value for name, value in record.items() if name not in left_out}
+    job = BalsamJob(application=app.name, site_id=app.site_id, **columns)
+    job._new_parents = tuple(parents[number] for number in record["parent_ids"])
+    return job
+
+
+def check_workdir(workdir: str) -> None:
+    """Raise UsageError for a working directory that is not below the data directory of its site."""
+    path = PurePosixPath(workdir)
+    if path.is_absolute() or ".." in path.parts or not path.parts:
+        raise UsageError(
+            f"The workdir {workdir!r} is not below the data directory of the site: give a relative path "
+            "without `..`, such as demo/run1."
+        )
+
+
+def _check_parameters(app: ApplicationDefinition, parameters: Mapping[str, Any]) -> None:
+    """Raise UsageError for a parameter the application does not take, or one that is missing."""
+    if app.serialized_class and not app.command_template:
+        return  # of a Python application: they are serialized
+    if unknown := sorted(set(parameters) - set(app.parameters)):
+        takes = ", ".join(app.parameters) or "none"
+        raise UsageError(f"{app.short_name} takes no parameter {', '.join(unknown)}. It takes: {takes}.")
+    required = {name for name, rule in app.parameters.items() if rule.get("required", True)}
+    if missing := sorted(required - set(parameters)):
+        raise UsageError(f"{app.short_name} needs the parameter {', '.join(missing)}.")
+
+
+def _refuse_shared_workdirs(records: Sequence[Record]) -> None:
+    seen: set[tuple[int, str]] = set()
+    for record in records:
+        place = (record["app_id"], record["workdir"])
+        if place in seen:
+            raise UsageError(
+                f"Two of these jobs have the workdir {record['workdir']!r}: one would overwrite the files of "
+                "the other. Give each its own."
+            )
+        seen.add(place)
+
+
+def _update_job(job: BalsamJob, patch: Record) -> None:
+    """Change a job; a state goes through the state machine, after everything else."""
+    state = patch.pop("state", None)
+    data = patch.pop("state_data", None) or {}
+    if "workdir" in patch:
+        check_workdir(patch["workdir"])
+    columns = {JOB_COLUMNS.get(name, name): value for name, value in patch.items()}
+    if columns:
+        for name, value in columns.items():
+            setattr(job, name, value)
+        job.save(update_fields=list(columns))
+    if state is not None:
+        target = "JOB_FINISHED" if state == "STAGED_OUT" else state
+        transitions.set_state([job.job_id], target, str(data.get("message", "")), strict=True)
+
+
+def _create_batch_jobs(caller: int | None, records: Sequence[Record]) -> list[QueuedLaunch]:
+    made = []
+    for record in records:
+        site = require_site(caller, record["site_id"])
+        _check_partitions(record)
+        request = BatchJobRequest(
+            scheduler="",
+            project=record["project"],
+            queue=record["queue"],
+            num_nodes=record["num_nodes"],
+            wall_time_min=record["wall_time_min"],
+            job_mode=record["job_mode"],
+            optional_params=record["optional_params"],
+            site_id=site.pk,
+            filter_tags=record["filter_tags"],
+            partitions=record["partitions"],
+        )
+        made.append(batch_jobs.intend_batch_job(request).batch_job_id)
+    rows = QueuedLaunch.objects.in_bulk(made)
+    return [rows[number] for number in made]
+
+
+def _check_partitions(record: Record) -> None:
+    parts = record["partitions"]
+    if parts is not None and sum(part.get("num_nodes", 0) for part in parts) != record["num_nodes"]:
+        raise UsageError(f"The partitions do not add up to {record['num_nodes']} nodes.")
+
+
+def _update_batch_job(row: QueuedLaunch, patch: Record) -> None:
+    if set(patch) != {"state"} or patch["state"] != _PENDING_DELETION:
+        raise UsageError("Of a batch job only the state can be changed, to pending_deletion.")
+    batch_jobs.request_batch_job_deletion(row.pk)
+
+
+#: Resource -> make objects from checked records; all or none.
+CREATE: Mapping[str, Callable[[int | None, Sequence[Record]], list[Any]]] = {
+    "site": _create_sites,
+    "app": _create_apps,
+    "job": _create_jobs,
+    "batch_job": _create_batch_jobs,
+}
+#: Resource -> change one object by a checked patch; raises BalsamError.
+UPDATE: Mapping[str, Callable[[Any, Record], None]] = {
+    "site": _update_site,
+    "app": _update_app,
+    "job": _update_job,
+    "batch_job": _update_batch_job,
+}

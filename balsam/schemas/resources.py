@@ -1,0 +1,265 @@
+"""The resources of the site generation, in one table: fields, what may be written when, filters and orders.
+
+The Python API, the command line and the server are derived from it; `balsam.schemas.checking` checks against
+it. Field names are those on the wire.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+__all__ = ["RESOURCES", "Field", "Filter", "Page", "Query", "Record", "Resource", "UpdateReply"]
+
+#: One object as it is sent: field -> JSON value.
+Record = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Field:
+    """One field. ``kind``: int, float, text, flag, time, uuid, state, json, texts (a dict), list, ids."""
+
+    kind: str
+    #: May be given when the object is made, and later.
+    create: bool = True
+    update: bool = True
+    #: Comes back from the server.
+    read: bool = True
+    required: bool = False
+    default: Any = None
+    minimum: float | None = None
+    max_length: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filter:
+    """One filter; ``many`` takes a list, of which any will do (of tags: all)."""
+
+    kind: str
+    many: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resource:
+    """One kind of object. ``orders`` are what one may order by, ``order_by`` the order without wish."""
+
+    name: str
+    fields: Mapping[str, Field]
+    filters: Mapping[str, Filter]
+    orders: tuple[str, ...] = ()
+    order_by: str = "id"
+    #: What can be done besides listing: create, update, delete.
+    verbs: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Query:
+    """Which objects, in which order: all filters must hold. ``limit`` None: all."""
+
+    filters: Mapping[str, Any] = field(default_factory=dict)
+    order_by: str = ""
+    limit: int | None = None
+    offset: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Objects, and how many there are without limit and offset."""
+
+    count: int
+    results: list[Record]
+
+
+@dataclass(frozen=True, slots=True)
+class UpdateReply:
+    """Outcome of changes, item by item: the ids that were changed, and why others were not."""
+
+    changed: tuple[int, ...]
+    refused: Mapping[int, str]
+
+
+def _read(kind: str) -> Field:
+    return Field(kind=kind, create=False, update=False)
+
+
+def _fixed(kind: str, **rules: Any) -> Field:
+    """A field that is given when the object is made, and stays."""
+    return Field(kind=kind, update=False, **rules)
+
+
+def _later(kind: str, **rules: Any) -> Field:
+    """A field that is not given when the object is made."""
+    return Field(kind=kind, create=False, **rules)
+
+
+_ID = _read("int")
+_SERIALIZED = 512_000
+
+_SITE = Resource(
+    name="site",
+    fields={
+        "id": _ID,
+        "name": Field(kind="text", required=True, max_length=100),
+        "path": Field(kind="text", required=True, max_length=512),
+        "last_refresh": _read("time"),
+        "creation_date": _read("time"),
+        "globus_endpoint_id": Field(kind="uuid"),
+        "backfill_windows": Field(kind="json", default={}),
+        "queued_jobs": Field(kind="json", default={}),
+        "optional_batch_job_params": Field(kind="texts", default={}),
+        "allowed_projects": Field(kind="list", default=[]),
+        "allowed_queues": Field(kind="json", default={}),
+        "transfer_locations": Field(kind="texts", default={}),
+    },
+    filters={
+        "id": Filter(kind="int", many=True),
+        "name": Filter(kind="text"),
+        "path": Filter(kind="text"),
+        "last_refresh_after": Filter(kind="time"),
+    },
+    orders=("id", "name", "last_refresh"),
+    verbs=frozenset(("create", "update", "delete")),
+)
+
+_APP = Resource(
+    name="app",
+    fields={
+        "id": _ID,
+        "site_id": _fixed("int", required=True),
+        "name": Field(kind="text", required=True, max_length=200),
+        "description": Field(kind="text", default=""),
+        "command_template": Field(kind="text", default=""),
+        "parameters": Field(kind="json", default={}),
+        "transfers": Field(kind="json", default={}),
+        "environment_variables": Field(kind="texts", default={}),
+        "cleanup_files": Field(kind="list", default=[]),
+        "hooks": Field(kind="list", default=[]),
+        "class_path": Field(kind="text", default="", max_length=200),
+        "serialized_class": Field(kind="text", default="", max_length=262_144),
+        "source_code": Field(kind="text", default=""),
+        "version": _read("int"),
+    },
+    filters={
+        "id": Filter(kind="int", many=True),
+        "site_id": Filter(kind="int", many=True),
+        "name": Filter(kind="text"),
+        "class_path": Filter(kind="text"),
+        "site_name": Filter(kind="text"),
+        "site_path": Filter(kind="text"),
+    },
+    orders=("id", "name", "site_id"),
+    verbs=frozenset(("create", "update", "delete")),
+)
+
+_JOB = Resource(
+    name="job",
+    fields={
+        "workdir": Field(kind="text", required=True, max_length=256),
+        "tags": Field(kind="texts", default={}),
+        "parameters": Field(kind="json", default={}),
+        "serialized_parameters": Field(kind="text", default="", max_length=_SERIALIZED),
+        "data": Field(kind="json", default={}),
+        "return_code": Field(kind="int"),
+        "num_nodes": Field(kind="int", default=1, minimum=1),
+        "ranks_per_node": Field(kind="int", default=1, minimum=1),
+        "threads_per_rank": Field(kind="int", default=1, minimum=1),
+        "threads_per_core": Field(kind="int", default=1, minimum=1),
+        "launch_params": Field(kind="texts", default={}),
+        "gpus_per_rank": Field(kind="float", default=0.0, minimum=0),
+        "node_packing_count": Field(kind="int", default=1, minimum=1),
+        "wall_time_min": Field(kind="int", default=0, minimum=0),
+        "priority": Field(kind="int", default=0),
+        "on_parent_failure": Field(kind="text", default="fail"),
+        "app_id": _fixed("int", required=True),
+        "parent_ids": _fixed("ids", default=[]),
+        "transfers": _fixed("json", default={}, read=False),
+        "id": _ID,
+        "site_id": _read("int"),
+        "batch_job_id": _read("int"),
+        "last_update": _read("time"),
+        "state": _later("state"),
+        "state_data": _later("json", read=False),
+        "pending_file_cleanup": _later("flag"),
+        "serialized_return_value": _later("text", max_length=_SERIALIZED),
+        "serialized_exception": _later("text", max_length=_SERIALIZED),
+    },
+    filters={
+        "id": Filter(kind="int", many=True),
+        "parent_id": Filter(kind="int", many=True),
+        "app_id": Filter(kind="int", many=True),
+        "site_id": Filter(kind="int", many=True),
+        "batch_job_id": Filter(kind="int", many=True),
+        "last_update_before": Filter(kind="time"),
+        "last_update_after": Filter(kind="time"),
+        "workdir__contains": Filter(kind="text"),
+        "state": Filter(kind="state", many=True),
+        "state__ne": Filter(kind="state", many=True),
+        "tags": Filter(kind="text", many=True),
+        "pending_file_cleanup": Filter(kind="flag"),
+    },
+    orders=("id", "last_update", "state", "workdir"),
+    verbs=frozenset(("create", "update", "delete")),
+)
+
+_BATCH_JOB = Resource(
+    name="batch_job",
+    fields={
+        "num_nodes": _fixed("int", required=True, minimum=1),
+        "wall_time_min": _fixed("int", required=True, minimum=1),
+        "job_mode": _fixed("text", required=True),
+        "optional_params": _fixed("texts", default={}),
+        "filter_tags": _fixed("texts", default={}),
+        "partitions": _fixed("list"),
+        "id": _ID,
+        "site_id": _fixed("int", required=True),
+        "scheduler_id": _read("text"),
+        "project": _fixed("text", required=True, max_length=64),
+        "queue": _fixed("text", required=True, max_length=64),
+        "state": _later("text"),
+        "status_info": _read("json"),
+        "start_time": _read("time"),
+        "end_time": _read("time"),
+    },
+    filters={
+        "id": Filter(kind="int", many=True),
+        "site_id": Filter(kind="int", many=True),
+        "state": Filter(kind="text", many=True),
+        "scheduler_id": Filter(kind="text"),
+        "queue": Filter(kind="text"),
+        "start_time_before": Filter(kind="time"),
+        "start_time_after": Filter(kind="time"),
+        "end_time_before": Filter(kind="time"),
+        "end_time_after": Filter(kind="time"),
+        "filter_tags": Filter(kind="text", many=True),
+    },
+    orders=("id", "start_time"),
+    verbs=frozenset(("create", "update")),
+)
+
+_EVENT = Resource(
+    name="event",
+    fields={
+        "id": _ID,
+        "job_id": _read("int"),
+        "timestamp": _read("time"),
+        "from_state": _read("state"),
+        "to_state": _read("state"),
+        "data": _read("json"),
+    },
+    filters={
+        "id": Filter(kind="int", many=True),
+        "job_id": Filter(kind="int", many=True),
+        "batch_job_id": Filter(kind="int", many=True),
+        "scheduler_id": Filter(kind="text"),
+        "tags": Filter(kind="text", many=True),
+        "timestamp_before": Filter(kind="time"),
+        "timestamp_after": Filter(kind="time"),
+        "from_state": Filter(kind="state"),
+        "to_state": Filter(kind="state"),
+    },
+    orders=("timestamp", "id"),
+    order_by="-timestamp",
+)
+
+RESOURCES: Mapping[str, Resource] = {
+    resource.name: resource for resource in (_SITE, _APP, _JOB, _BATCH_JOB, _EVENT)
+}
