@@ -1,5 +1,6 @@
 """`balsam server`: start, stop or inspect the active database's server."""
 
+import shlex
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -144,13 +145,19 @@ def add(db_path: Path, user: str) -> None:
     """Let a user log in, and say how they do."""
     from balsam.postgres.sharing import add_user
 
-    path = add_user(db_path, user)
+    added = add_user(db_path, user)
     click.echo(f"Added the user {user!r}. The way in, with a password of their own, is in the file")
-    click.echo(f"  {path}")
-    click.echo(
-        "which only you can read. Give it to them by a safe way: they save it as `server-info`, mode 0600, in"
-        " a directory of their own, and type `. balsamactivate DIRECTORY`."
-    )
+    click.echo(f"  {added.info_path}")
+    if added.can_read:
+        click.echo(
+            f"which only you two can read. They type `. balsamactivate {shlex.quote(str(db_path))}`, and need"
+            " the right to enter each folder above it."
+        )
+    else:
+        click.echo(
+            "which only you can read. Give it to them by a safe way: they save it as `server-info`, mode"
+            " 0600, in a directory of their own, and type `. balsamactivate DIRECTORY`."
+        )
     click.echo("Note: who can add jobs can have anything run by the launchers of this database.", err=True)
 
 

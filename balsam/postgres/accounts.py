@@ -139,6 +139,12 @@ def check_may_control(data_dir: Path) -> None:
         )
 
 
+def login_name() -> str:
+    """Name of the user this process runs as; ``uid<number>`` where the machine has no name for it."""
+    entry = _entry_of(os.geteuid())
+    return entry.pw_name if entry else os.environ.get("USER") or f"uid{os.geteuid()}"
+
+
 def _ordinary_account() -> Account:
     uid = os.geteuid()
     if _entry_of(uid) is None:  # initdb looks its user up

@@ -84,7 +84,7 @@ class Cluster:
         info = read_server_info(self.db_path)
         if self._answers(info):
             return False
-        if self._layout.has_cluster and ownership.read_owner(self._layout.owner_record) is None:
+        if self._is_ours() and ownership.read_owner(self._layout.owner_record) is None:
             raise DatabaseUnreachable(
                 f"The server of {self.db_path} has been stopped.\nStart it with `balsam server --connect`."
             )
@@ -118,9 +118,12 @@ class Cluster:
     def status(self) -> Status:
         """Say what can be seen of the server; starts nothing. Raises NoDatabaseError or DatabaseError."""
         info = read_server_info(self.db_path)
-        pid = running_postmaster(self._layout.data_dir) if self._layout.has_cluster else None
+        pid = running_postmaster(self._layout.data_dir) if self._is_ours() else None
         is_running = pid is not None or self._answers(info)
         return Status(self.db_path, is_running, info.host, info.port, info.socket_dir, pid)
+
+    def _is_ours(self) -> bool:
+        return self._layout.has_cluster and may_control(self._layout.data_dir)
 
     def _answers(self, info: ServerInfo) -> bool:
         """Say whether the server runs; on its own host, its owner looks only where nobody else can listen."""

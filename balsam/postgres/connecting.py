@@ -6,13 +6,13 @@ for other users, TCP. The password is given to nobody who does not prove to know
 
 import functools
 import os
-import pwd
 import socket
 import struct
 from pathlib import Path
 from typing import NotRequired, TypedDict
 
 from balsam.exceptions import DatabaseError
+from balsam.postgres.accounts import login_name
 from balsam.postgres.layout import Layout
 from balsam.postgres.serverinfo import ServerInfo, read_server_info
 
@@ -94,14 +94,6 @@ def is_this_host(host: str) -> bool:
 def short_hostname() -> str:
     """Name of this host up to the first dot."""
     return socket.gethostname().partition(".")[0]
-
-
-def login_name() -> str:
-    """Name of the user this process runs as; ``uid<number>`` where the machine has no name for it."""
-    try:
-        return pwd.getpwuid(os.geteuid()).pw_name
-    except KeyError:
-        return os.environ.get("USER") or f"uid{os.geteuid()}"
 
 
 def answers_on_socket(info: ServerInfo) -> bool:

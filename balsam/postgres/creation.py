@@ -14,11 +14,11 @@ from pathlib import Path
 from balsam.exceptions import DatabaseError, UsageError
 from balsam.lib.atomic import write_atomically
 from balsam.lib.directory_spread import spread_subdirectories
-from balsam.postgres.accounts import Account, choose_account
+from balsam.postgres.accounts import Account, choose_account, login_name
 from balsam.postgres.addresses import first_port
 from balsam.postgres.binaries import Binaries, cluster_major, find_binaries
 from balsam.postgres.configuration import is_ours
-from balsam.postgres.connecting import login_name, short_hostname
+from balsam.postgres.connecting import short_hostname
 from balsam.postgres.initdb import Secrets, create_cluster, password_sql, role_name, run_sql
 from balsam.postgres.layout import USER_FOLDERS, Layout
 from balsam.postgres.locking import only_one

@@ -5,6 +5,7 @@ The name of every file and folder is said here and nowhere else.
 
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote
 
 #: Working directories of jobs, logs of launchers, and generated batch scripts.
 USER_FOLDERS = ("data", "log", "qsubmit")
@@ -20,6 +21,10 @@ class Layout:
     def server_info(self) -> Path:
         """Where the server is, and the credential to reach it."""
         return self.root / "server-info"
+
+    def user_info(self, user: str) -> Path:
+        """Return the `server-info` of a user whom the owner has let in."""
+        return self.root / f"server-info-{quote(user, safe='')}"
 
     @property
     def data_dir(self) -> Path:
@@ -63,5 +68,8 @@ class Layout:
 
     @property
     def has_cluster(self) -> bool:
-        """A complete cluster is here; false where only `server-info` was copied to."""
-        return (self.data_dir / "PG_VERSION").exists()
+        """A complete cluster is here, perhaps another user's; false with only a copied `server-info`."""
+        try:
+            return (self.data_dir / "PG_VERSION").exists()
+        except PermissionError:
+            return True

@@ -6,6 +6,7 @@ cannot be understood is never overwritten.
 
 import json
 import os
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -13,6 +14,8 @@ from typing import Any
 
 from balsam.exceptions import DatabaseError, NoDatabaseError
 from balsam.lib.atomic import write_atomically
+from balsam.postgres.accounts import login_name
+from balsam.postgres.layout import Layout
 
 #: Only the owner may read the password.
 MODE = 0o600
@@ -64,12 +67,24 @@ _KEYS = tuple(item.name for item in fields(ServerInfo) if item.name != "extra")
 _TEXT_KEYS = tuple(name for name in _KEYS if name not in ("host", "port"))
 
 
+def server_info_path(db_path: Path) -> Path:
+    """Return the file that tells this user the way in: the owner's, else the one made for them."""
+    layout = Layout(db_path)
+    mine = layout.user_info(os.environ.get("BALSAM_USER") or login_name())
+    is_a_guest = not os.access(layout.server_info, os.R_OK) and os.access(mine, os.R_OK)
+    return mine if is_a_guest else layout.server_info
+
+
 def read_server_info(db_path: Path) -> ServerInfo:
-    """Read the `server-info` of a database directory.
+    """Read the `server-info` of a database directory, or the one made for this user.
 
     Raises NoDatabaseError where there is none, DatabaseError where it cannot be read or understood.
     """
-    path = db_path / "server-info"
+    return parse_server_info(server_info_path(db_path))
+
+
+def parse_server_info(path: Path) -> ServerInfo:
+    """Read a file of that kind; raises as `read_server_info`."""
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
         if not isinstance(document, dict):
@@ -77,20 +92,19 @@ def read_server_info(db_path: Path) -> ServerInfo:
         return ServerInfo.from_json(document)
     except (FileNotFoundError, NotADirectoryError) as error:
         raise NoDatabaseError(
-            f"No database at {db_path}: {path.name} is missing.\n"
+            f"No database at {path.parent}: {path.name} is missing.\n"
             "Make one with `balsam init DIR`; `balsam which --list` shows the known ones."
         ) from error
     except OSError as error:
         raise DatabaseError(
             f"Cannot read {path}: {error.strerror}. Only the owner of the database may.\n"
-            "Ask them for a file of your own (`balsam server --add-user YOU`), save it as `server-info` in a"
-            " directory of yours, and activate that one."
+            f"Ask them to let you in: `balsam server --add-user {shlex.quote(login_name())}`."
         ) from error
     except ValueError as error:  # also of json and of UTF-8
         raise DatabaseError(
             f"Cannot understand {path}: {error}.\n"
-            f"It was left as it is. Restore it from a copy, or move it away and run `balsam init {db_path}`,"
-            " which keeps the data and writes a new one."
+            "It was left as it is. Restore it from a copy, or move it away and run"
+            f" `balsam init {path.parent}`, which keeps the data and writes a new one."
         ) from error
 
 

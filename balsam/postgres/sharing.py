@@ -7,17 +7,16 @@ those of later versions; never change the tables themselves, nor see the roles' 
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, LiteralString
-from urllib.parse import quote
 
 from balsam.exceptions import ConflictError, NotFoundError, UsageError
-from balsam.lib.atomic import write_atomically
 from balsam.postgres.connecting import DATABASE
 from balsam.postgres.initdb import ADMIN
-from balsam.postgres.serverinfo import MODE, read_server_info, server_info_text
+from balsam.postgres.layout import Layout
 from balsam.postgres.sessions import admin_connection
+from balsam.postgres.user_files import write_user_info
 
 if TYPE_CHECKING:
     from psycopg2.extensions import cursor as Cursor
@@ -75,8 +74,16 @@ def list_users(db_path: Path) -> list[DatabaseUser]:
         return _users(cursor)
 
 
-def add_user(db_path: Path, user: str) -> Path:
-    """Let ``user`` work in the database; returns the `server-info` made for them, which the owner hands over.
+@dataclass(frozen=True)
+class AddedUser:
+    """The `server-info` of a new user; if they cannot read it, the owner hands it over."""
+
+    info_path: Path
+    can_read: bool
+
+
+def add_user(db_path: Path, user: str) -> AddedUser:
+    """Let ``user`` work in the database, with a password of their own.
 
     Raises UsageError for a name that cannot be one, ConflictError for one that is taken, DatabaseUnreachable
     or DatabaseError.
@@ -95,9 +102,8 @@ def add_user(db_path: Path, user: str) -> Path:
         # the server, its statistics and its logs see a verifier only
         verifier = encrypt_password(password, user, cursor.connection, "scram-sha-256")
         _run(cursor, "CREATE ROLE {user} LOGIN PASSWORD {} IN ROLE {group}", verifier, user=user)
-        path = user_info_path(db_path, user)
-        _write_user_info(path, db_path, user, owner, password)
-    return path
+        can_read = write_user_info(db_path, user, password, owner)
+    return AddedUser(Layout(db_path).user_info(user), can_read)
 
 
 def drop_user(db_path: Path, user: str) -> None:
@@ -113,17 +119,7 @@ def drop_user(db_path: Path, user: str) -> None:
         cursor.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = %s", (user,))
         for statement in _DROPS:
             _run(cursor, statement, user=user, owner=_owner(cursor))
-    user_info_path(db_path, user).unlink(missing_ok=True)
-
-
-def user_info_path(db_path: Path, user: str) -> Path:
-    """Where the `server-info` of a user is left for the owner to hand over."""
-    return db_path / f"server-info-{quote(user, safe='')}"
-
-
-def _write_user_info(path: Path, db_path: Path, user: str, owner: str, password: str) -> None:
-    info = replace(read_server_info(db_path), user=user, password=password, owner=owner, pg_bin="", extra={})
-    write_atomically(path, server_info_text(info), MODE)
+    Layout(db_path).user_info(user).unlink(missing_ok=True)
 
 
 @contextmanager

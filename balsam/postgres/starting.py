@@ -21,6 +21,7 @@ from balsam.postgres.control import StartFailed, start_server, wait_until_ready
 from balsam.postgres.layout import Layout
 from balsam.postgres.postmaster import clear_remains, read_pid_file, running_postmaster
 from balsam.postgres.serverinfo import ServerInfo, read_server_info, write_server_info
+from balsam.postgres.user_files import update_user_infos
 
 #: Another program may take the port between the look and the server's start.
 _PORT_ATTEMPTS = 20
@@ -103,3 +104,4 @@ def _publish(layout: Layout, info: ServerInfo) -> None:
     )
     if found != read_server_info(layout.root):
         write_server_info(layout.root, found)
+    update_user_infos(layout.root, found)

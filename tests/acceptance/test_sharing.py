@@ -7,6 +7,7 @@ import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -158,11 +159,52 @@ def test_second_unix_user_cannot_start_the_server(owner: Owner, nobody: Collabor
     assert owner.balsam("server", "--status").returncode == 6
 
 
-def test_second_unix_user_in_the_owners_directory_is_told_what_to_do(owner: Owner, nobody: Collaborator):
+@pytest.fixture
+def shared(owner: Owner, nobody: Collaborator) -> Collaborator:
+    """The second user at the owner's own directory."""
     (nobody.home / "shared").symlink_to(owner.db_path)
-    done = nobody.run("ls", active="shared")
+    return Collaborator(nobody.home, partial(nobody.run, active="shared"))
+
+
+def test_second_unix_user_works_in_the_owners_directory(owner: Owner, shared: Collaborator):
+    assert "already running server" in shared.run("server", "--connect").check().stdout
+    shared.run("app", "--name", "hello", "--executable", "/bin/echo hello").check()
+    shared.run("job", "--name", "a", "--workflow", "w", "--application", "hello", "--yes").check()
+    listed = json.loads(owner.balsam("ls", "-o", "json").check().stdout)["rows"]
+    (workdir,) = shared.run("workdir", str(listed[0]["job_id"])[:8]).check().stdout.splitlines()
+    assert workdir.startswith(f"{owner.db_path}/data/w/a_")
+    status = json.loads(shared.run("server", "--status", "-o", "json").check().stdout)["rows"][0]
+    assert status["is_running"] is True
+    owner.balsam("server", "--reset").check()
+    shared.run("ls").check()
+
+
+@pytest.mark.parametrize("action", ["--stop", "--reset", "--list-users", "--add-user=x"])
+def test_second_unix_user_does_not_rule_in_the_owners_directory(
+    owner: Owner, shared: Collaborator, action: str
+):
+    done = shared.run("server", action)
     assert done.returncode == 6
-    assert "balsam server --add-user" in done.stderr
+    assert "only by its owner, root" in done.stderr or "Only the owner" in done.stderr
+    owner.balsam("server", "--status").check()
+
+
+def test_second_unix_user_starts_no_server_in_the_owners_directory(owner: Owner, shared: Collaborator):
+    owner.balsam("server", "--stop").check()
+    for command in (["server", "--connect"], ["ls"]):
+        done = shared.run(*command)
+        assert done.returncode == 6
+        assert "Traceback" not in done.stderr
+    assert "ask root to run `balsam server --connect`" in shared.run("server", "--connect").stderr
+    assert owner.balsam("server", "--status").returncode == 6
+
+
+def test_stranger_in_the_owners_directory_is_told_what_to_ask_for(owner: Owner, shared: Collaborator):
+    owner.balsam("server", "--drop-user", "nobody").check()
+    for command in (["server", "--connect"], ["ls"], ["which"]):
+        done = shared.run(*command)
+        assert done.returncode == 6
+        assert "`balsam server --add-user nobody`" in done.stderr
 
 
 def test_dropped_user_is_let_in_no_more(owner: Owner, nobody: Collaborator):

@@ -2,6 +2,8 @@
 
 import json
 import os
+import pwd
+import socket
 import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,7 +15,8 @@ from psycopg2 import errors
 
 from balsam.exceptions import BalsamError, ConflictError, NotFoundError, UsageError
 from balsam.postgres import Cluster, connection_params, read_server_info
-from balsam.postgres.sharing import add_user, drop_user, list_users, user_info_path
+from balsam.postgres.layout import Layout
+from balsam.postgres.sharing import add_user, drop_user, list_users
 from tests.waiting import wait_until
 
 #: Names that a shell, SQL, a format string or a path would take for something else.
@@ -54,7 +57,7 @@ def client_of(db_path: Path, tmp_path: Path) -> Callable[[str], Path]:
     def make(user: str) -> Path:
         directory = tmp_path / f"client-{len(list(tmp_path.iterdir()))}"
         directory.mkdir()
-        (directory / "server-info").write_text(user_info_path(db_path, user).read_text())
+        (directory / "server-info").write_text(Layout(db_path).user_info(user).read_text())
         return directory
 
     return make
@@ -77,7 +80,7 @@ def names(db_path: Path) -> list[str]:
 @pytest.mark.parametrize("name", HOSTILE_NAMES)
 def test_user_of_any_name_works_and_goes(db_path: Path, client_of: Callable[[str], Path], name: str) -> None:
     owner = names(db_path)
-    path = add_user(db_path, name)
+    path = add_user(db_path, name).info_path
     assert path.parent == db_path
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert names(db_path) == [*owner, name]
@@ -184,16 +187,16 @@ def test_name_that_cannot_be_a_user_is_refused(db_path: Path, name: str) -> None
 
 
 def test_user_added_twice_is_a_conflict_and_keeps_the_password(db_path: Path) -> None:
-    before = add_user(db_path, "maria").read_text()
+    before = add_user(db_path, "maria").info_path.read_text()
     with pytest.raises(ConflictError, match=r"a user of the database .* already"):
         add_user(db_path, "maria")
-    assert user_info_path(db_path, "maria").read_text() == before
+    assert Layout(db_path).user_info("maria").read_text() == before
 
 
 def test_user_who_comes_back_has_a_new_password(db_path: Path) -> None:
-    before = json.loads(add_user(db_path, "maria").read_text())
+    before = json.loads(add_user(db_path, "maria").info_path.read_text())
     drop_user(db_path, "maria")
-    after = json.loads(add_user(db_path, "maria").read_text())
+    after = json.loads(add_user(db_path, "maria").info_path.read_text())
     assert before["password"] != after["password"]
 
 
@@ -223,7 +226,7 @@ def test_user_cannot_manage_users(db_path: Path, client_of: Callable[[str], Path
 
 
 def test_file_of_a_user_tells_nothing_of_the_owner(db_path: Path) -> None:
-    path = add_user(db_path, "maria")
+    path = add_user(db_path, "maria").info_path
     assert read_server_info(db_path).password not in path.read_text()
     assert json.loads(path.read_text())["owner"] == read_server_info(db_path).user
     assert path.stat().st_uid == os.geteuid()
@@ -233,3 +236,27 @@ def test_users_survive_a_restart(db_path: Path, cluster: Cluster, client_of: Cal
     add_user(db_path, "maria")
     cluster.reset()
     assert run(connection_params(client_of("maria")), "SELECT current_user") == [("maria",)]
+
+
+def test_files_of_users_follow_the_server_to_another_port(
+    db_path: Path, cluster: Cluster, client_of: Callable[[str], Path]
+) -> None:
+    path = add_user(db_path, "maria").info_path
+    (db_path / "server-info-of-somebody-else").write_text("no file of ours")
+    before = read_server_info(db_path).port
+    cluster.stop()
+    with socket.create_server(("127.0.0.1", before)):
+        cluster.ensure_running()
+    assert json.loads(path.read_text())["port"] == read_server_info(db_path).port != before
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert run(connection_params(client_of("maria")), "SELECT current_user") == [("maria",)]
+    assert (db_path / "server-info-of-somebody-else").read_text() == "no file of ours"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="not root: only root can give files away")
+def test_file_of_an_account_of_this_machine_is_its_own(db_path: Path, cluster: Cluster) -> None:
+    added = add_user(db_path, "nobody")
+    assert added.can_read
+    cluster.reset()
+    found = added.info_path.stat()
+    assert (found.st_uid, stat.S_IMODE(found.st_mode)) == (pwd.getpwnam("nobody").pw_uid, 0o600)

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from balsam.postgres import connecting
+from balsam.postgres.accounts import login_name
 from balsam.postgres.connecting import (
     address,
     answers_on_socket,
     answers_on_tcp,
     connection_params,
-    login_name,
     short_hostname,
 )
 from balsam.postgres.serverinfo import ServerInfo, write_server_info
