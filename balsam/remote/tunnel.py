@@ -95,7 +95,8 @@ def fetch(remote: Remote, login: Master) -> tuple[str, ServerInfo]:
     """Read the `server-info` over there; returns the name of the host that answered, too."""
     path = f"{remote.destination.path}/server-info"
     word = shlex.quote(path if path.startswith("/") else f"./{path}")
-    done = login.run(f"echo {_BEGIN}; uname -n; cat {word}")
+    # where it is somebody else's, the one made for this user
+    done = login.run(f"echo {_BEGIN}; uname -n; cat {word} || cat {word}-`id -un`")
     _, begun, printed = done.stdout.partition(f"{_BEGIN}\n")
     host, _, text = printed.partition("\n")
     if not begun or done.returncode != 0:
@@ -159,14 +160,14 @@ def _local_port(remote: Remote, before: Tunnel, info: ServerInfo) -> int:
 
 def _unreadable(destination: Destination, said: str) -> DatabaseError:
     where = f"{destination.path} on {destination.host}"
-    if "denied" in said:
+    first = said.strip().partition("\n")[0] or "it printed nothing"
+    if "denied" in first:
         return DatabaseError(
-            f"Cannot read server-info in {where}: {said.strip()}\n"
-            "It is somebody else's database: ask the owner for `balsam server --add-user YOU`, put the file"
-            " into a directory of yours there, and name that one."
+            f"Cannot read server-info in {where}: {first}\n"
+            "It is somebody else's database: ask the owner to let you in, by `balsam server --add-user YOU`."
         )
     return NoDatabaseError(
-        f"No database at {where}: {said.strip() or 'it printed nothing'}\n"
+        f"No database at {where}: {first}\n"
         f"Look with `ssh {destination.login} ls {shlex.quote(destination.path)}`; `balsam which --list` on"
         " that host shows its databases."
     )

@@ -1,5 +1,6 @@
 """`balsam remote` against a real sshd: one login, a watched tunnel, no server on this side."""
 
+import getpass
 import json
 import os
 import shlex
@@ -240,6 +241,14 @@ def test_server_info_that_is_no_json_is_told(near: NearSide, far: FarSide) -> No
     done = near.run(f"balsam remote add theta theta:{far.home}/broken")
     assert done.returncode == 6
     assert "Cannot understand" in done.stderr
+
+
+def test_file_made_for_a_guest_is_found(near: NearSide, far: FarSide) -> None:
+    (far.home / "theirs").mkdir()
+    login = getpass.getuser()
+    (far.home / f"theirs/server-info-{login}").write_text((far.db_path / "server-info").read_text())
+    near.run(f"balsam remote add theta theta:{far.home}/theirs").check()
+    in_theta(near, "balsam ls").check()
 
 
 def test_url_with_a_port_and_a_user_leads_there(near: NearSide, far: FarSide) -> None:
