@@ -16,6 +16,8 @@ __all__ = ["count_by", "create", "delete_where", "list_page", "update", "update_
 
 #: Objects changed or made in one call.
 MAX_BULK = 5_000
+#: Resource -> the statement that names the jobs which go with it.
+_JOBS_OF = {"site": "jobs_of_sites", "app": "jobs_of_apps"}
 
 
 def list_page(caller: int | None, resource: str, query: Query) -> Page:
@@ -93,7 +95,7 @@ def delete_where(caller: int | None, resource: str, query: Query) -> int:
     numbers = list(rows.values_list("pk", flat=True))
     if resource == "site" and 1 in numbers:
         raise UsageError("The database directory itself is the first site, and cannot be removed from it.")
-    jobs.delete(job_id for (job_id,) in sql.fetch(f"jobs_of_{resource}s", ids=numbers))
+    jobs.delete(job_id for (job_id,) in sql.fetch(_JOBS_OF[resource], ids=numbers))
     rows.delete()
     return len(numbers)
 
