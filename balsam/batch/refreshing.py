@@ -10,7 +10,7 @@ from pathlib import Path
 
 from balsam.batch.cancelling import cancel_again
 from balsam.batch.desk import Desk, open_desk
-from balsam.batch.searching import PATIENCE_SEC, VANISH_SEC, find_by_marker, since_when
+from balsam.batch.searching import PATIENCE_SEC, VANISH_SEC, Found, find_by_marker, since_when
 from balsam.exceptions import BalsamError
 from balsam.platform.scheduler import History, Listing, PastBatchJob, QueuedBatchJob
 from balsam.schemas.batch_jobs import BatchJobInfo, BatchJobObservation
@@ -151,9 +151,11 @@ def _adopt(desk: Desk, infos: Sequence[BatchJobInfo], listing: Listing) -> None:
     for info in infos:
         if info.scheduler_id or info.submit_began is None:
             continue
-        if info.marker in ids:
-            desk.client.record_submission(info.batch_job_id, ids[info.marker], str(desk.script_of(info)))
-        elif info.state is B.PENDING_DELETION and find_by_marker(desk, info, listing).is_absent:
+        is_unwanted = info.state is B.PENDING_DELETION  # otherwise `submit` looks
+        found = find_by_marker(desk, info, listing) if is_unwanted else Found(ids.get(info.marker, ""))
+        if found.scheduler_id:
+            desk.client.record_submission(info.batch_job_id, found.scheduler_id, str(desk.script_of(info)))
+        elif found.is_absent:
             desk.client.refuse_submission(info.batch_job_id, "Cancelled; the scheduler had not taken it")
 
 

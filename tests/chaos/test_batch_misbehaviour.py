@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from balsam.batch import cancel, refresh, submit
+from balsam.core.models import QueuedLaunch
 from balsam.exceptions import BalsamError
 from balsam.lib.commands import Answer, Command
 from balsam.platform.scheduler import QueuedBatchJob
@@ -27,7 +28,7 @@ SEEDS = range(int(os.environ.get("BALSAM_TEST_SEEDS", "4")))
 STEPS = 150
 #: The scheduler takes a submission that it was sent no later than this.
 LONGEST_DELAY_SEC = 100.0
-#: A listing forgets a batch job no longer than this.
+#: A listing forgets a batch job that it has shown no longer than this.
 LONGEST_HIDING_SEC = 25.0
 
 
@@ -94,7 +95,7 @@ class Moody(TinyScheduler):
                 self.put(scheduler_id, state=BatchJobState.QUEUED, native_state="PD")
             case 2:
                 self.put(scheduler_id, state=BatchJobState.UNKNOWN, native_state="??")
-            case 3 if self.mood:
+            case 3 if self.mood and QueuedLaunch.objects.filter(scheduler_id=scheduler_id).exists():
                 self.hidden.append(self.jobs.pop(scheduler_id))
                 self.hidden_sec = 0.0
             case _:

@@ -144,7 +144,7 @@ def test_queued_launch_defaults_and_text():
     launch = QueuedLaunch()
 
     assert (launch.nodes, launch.wall_minutes, launch.state) == (0, 0, "pending-submission")
-    assert launch.from_balsam is True
+    assert launch.from_balsam is launch.prescheduled_only is True
     assert str(launch).startswith("Qlaunch {") and "pending-submission" in str(launch)
 
 
@@ -175,6 +175,11 @@ def parameters(function: Callable[..., object]) -> str:
         ),
         (dag.add_dependency, "parent, child"),
         (dag.kill, "job, recursive=True"),
+        (
+            dag.submit,
+            "project='datascience', queue='debug-flat-quad', nodes=1, wall_minutes=30, job_mode='mpi', "
+            "wf_filter=''",
+        ),
         (dag.clone, "job, fields"),
         (dag.wf_from_template, "source_wf, new_wf, overrides"),
         (

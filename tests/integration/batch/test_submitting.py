@@ -304,6 +304,19 @@ def test_cancelling_what_may_have_been_submitted_finds_out_first(
     assert info_of(desk, intent).state is B.PENDING_DELETION
 
 
+def test_cancelling_what_was_taken_and_has_ended_finds_out_how(
+    desk: Desk, tiny: TinyScheduler, intent: BatchJobInfo
+):
+    tiny.before = answer_once("submit", LOST)
+    submit(desk, intent.batch_job_id)
+    cancel(desk, intent.batch_job_id)
+    tiny.put("150", name=intent.marker)
+    tiny.end("150", BatchJobEnd.COMPLETED)
+    refresh(desk)
+    refresh(desk)
+    assert info_of(desk, intent).end is BatchJobEnd.COMPLETED
+
+
 def test_cancelling_what_was_never_taken_ends_it_after_a_while(
     desk: Desk, tiny: TinyScheduler, intent: BatchJobInfo
 ):
