@@ -52,6 +52,11 @@ class JobCommands:
         self._mpi = mpi
         self._gpu_kind = gpu_kind
 
+    @property
+    def use_mpi(self) -> bool:
+        """Whether the MPI launcher starts all jobs, also those of one rank."""
+        return self._mpi is not None
+
     def start_of(self, spec: JobSpec, placement: Placement) -> ProcessStart:
         """Return the process that runs a job where it was placed.
 

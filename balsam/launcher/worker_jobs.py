@@ -192,7 +192,8 @@ class WorkerJobs:
         self._allocation.release(placed.placement)
         self._retry_at = -math.inf
         tail = "" if ended.return_code == 0 else output_tail(os.path.join(spec.workdir, spec.output_name))
-        self._outbox.end(spec.job_id, spec.attempt, exit_code(spec, ended), ended.ended_at, tail)
+        code = exit_code(ended, by_mpi=self._commands.use_mpi)
+        self._outbox.end(spec.job_id, spec.attempt, code, ended.ended_at, tail)
         if again := self._again.pop(spec.job_id, None):
             self.accept([again])
 
@@ -217,12 +218,12 @@ class WorkerJobs:
             self._return([placed.spec])
 
 
-def exit_code(spec: JobSpec, ended: Ended) -> int | None:
+def exit_code(ended: Ended, *, by_mpi: bool) -> int | None:
     """Return the exit code of a job.
 
     An MPI launcher that was told to end may say 0 although signals ended all its ranks: that is no success.
     """
-    is_doubtful = ended.was_told and ended.return_code == 0 and spec.num_ranks > 1
+    is_doubtful = ended.was_told and ended.return_code == 0 and by_mpi
     return -signal.SIGTERM if is_doubtful else ended.return_code
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from balsam.exceptions import JobStartError
 from balsam.launcher.commands import JobCommands
+from balsam.launcher.node_checks import NodeChecks
 from balsam.launcher.placement import Allocation, Placement
 from balsam.launcher.process_start import ProcessStart
 from balsam.launcher.runner import Ended, Runner
@@ -16,7 +17,6 @@ from balsam.launcher.worker_events import Outbox
 from balsam.launcher.worker_jobs import WorkerJobs, exit_code, where
 from balsam.platform.nodes.node import Node
 from balsam.schemas.jobs import JobSpec
-from tests.unit.launcher.jobspecs import job
 
 
 @dataclass
@@ -254,9 +254,72 @@ def test_many_nodes_are_shown_in_short() -> None:
     assert where(Placement(("a",), ((),), ((),), 1)) == "a"
 
 
-@pytest.mark.parametrize(("ranks", "was_told", "code"), [(2, True, -15), (2, False, 0), (1, True, 0)])
+@pytest.mark.parametrize(
+    ("by_mpi", "was_told", "code"), [(True, True, -15), (True, False, 0), (False, True, 0)]
+)
 def test_zero_of_an_mpi_launcher_that_was_told_to_end_is_no_success(
-    ranks: int, was_told: bool, code: int
+    by_mpi: bool, was_told: bool, code: int
 ) -> None:
     ended = Ended("1", 0, ended_at=1.0, was_told=was_told)
-    assert exit_code(job(ranks_per_node=ranks), ended) == code
+    assert exit_code(ended, by_mpi=by_mpi) == code
+
+
+class Site(Desk):
+    """A worker with two nodes, of which `there` can be asked whether it is alive."""
+
+    def __init__(self) -> None:
+        super().__init__("mpi")
+        runner = cast(Runner, self.runner)
+        ask = ProcessStart(argv=["ask"], workdir="/", output="/dev/null")
+        self.jobs = WorkerJobs(
+            Allocation([Node("here", (0, 1)), Node("there", (0, 1))]),
+            JobCommands("mpi"),
+            runner,
+            self.outbox,
+            checks=NodeChecks(runner, ["there"], lambda node: ask, clock=lambda: self.now),
+            clock=lambda: self.now,
+        )
+
+    def run_two(self) -> None:
+        self.accept("a", "b", node_packing_count=1)
+        self.jobs.start_some(32)
+        self.told("started")
+
+    def end(self, key: str, code: int) -> list[dict[str, Any]]:
+        """End a process, and return what is told then."""
+        self.runner.end(key, code)
+        self.jobs.reap()
+        return list(self.outbox.take(self.now))
+
+
+def test_failure_is_told_when_the_other_node_has_answered() -> None:
+    site = Site()
+    site.run_two()
+    assert site.end("b", 7) == []
+    assert (site.jobs.running, list(site.runner.starts)) == (2, ["a", "node there"])
+    [message] = site.end("node there", 0)
+    assert message["ended"][0][:3] == ["b", 1, 7]
+    assert site.jobs.running == 1
+
+
+def test_job_that_fails_with_its_node_is_lost_and_the_node_is_not_used_again() -> None:
+    site = Site()
+    site.run_two()
+    site.accept("wide", num_nodes=2)
+    site.end("b", 7)
+    site.end("node there", 1)
+    returned, lost = site.end("node there", 1)
+    assert [event[0] for event in returned["returned"]] == ["wide"], "it cannot be placed here any more"
+    assert [event[:2] for event in lost["jobs"]] == [("b", 1)]
+    assert lost["nodes"] == [("there", "it does not answer any more")]
+    site.end("a", 0)
+    site.accept("c", "d", node_packing_count=1)
+    site.jobs.start_some(32)
+    assert list(site.runner.starts) == ["c"]
+
+
+def test_failure_on_this_host_needs_no_question() -> None:
+    site = Site()
+    site.run_two()
+    [message] = site.end("a", 7)
+    assert message["ended"][0][2] == 7
