@@ -1,4 +1,5 @@
 #!/bin/bash -l
+#PBS -S /bin/bash
 #PBS -A {{ project }}
 #PBS -q {{ queue }}
 #PBS -l select={{ nodes }}

@@ -94,6 +94,11 @@ def test_pbs_is_told_hours_and_minutes(name: str, minutes: int, told: str) -> No
     assert f"#PBS -l walltime={told}\n" in script_of(load_machine(name), time_minutes=minutes)
 
 
+@pytest.mark.parametrize("name", ["pbs", "polaris", "aurora", "sunspot"])
+def test_pbs_is_told_the_shell_since_it_takes_the_users_own(name: str) -> None:
+    assert "#PBS -S /bin/bash\n" in script_of(load_machine(name))
+
+
 def test_a_parameter_of_the_submission_becomes_a_directive() -> None:
     script = script_of(load_machine("perlmutter-gpu"), optional_params={"reservation": "friday"})
     assert "#SBATCH --reservation=friday\n" in script
