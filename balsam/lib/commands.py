@@ -17,12 +17,16 @@ _MAX_CHARS = 64 * 2**20
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """Words to be run, variables over the environment of this process, and those that it must not see."""
+    """Words to be run, variables over the environment of this process, and those that it must not see.
+
+    ``cwd`` is the directory to run it in, '' that of this process.
+    """
 
     argv: Sequence[str]
     environ: Mapping[str, str] = field(default_factory=dict)
     timeout_sec: float = TIMEOUT_SEC
     unset: Sequence[str] = ()
+    cwd: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +63,7 @@ def run_command(command: Command) -> Answer:
     try:
         process = subprocess.Popen(
             command.argv,
+            cwd=command.cwd or None,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
