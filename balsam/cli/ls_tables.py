@@ -11,7 +11,7 @@ import click
 from balsam.cli.display import Column, display
 from balsam.cli.ls_jobs import show_table, show_tree
 from balsam.cli.ls_request import Request, basenames, show_left_out, show_nothing_found
-from balsam.exceptions import ConfigError
+from balsam.exceptions import ConfigError, RefusedError
 
 if TYPE_CHECKING:
     from balsam.core.models import QueuedLaunch
@@ -93,9 +93,13 @@ def ask_scheduler() -> None:
     """Bring the batch jobs up to date; where the scheduler cannot be asked, say so."""
     from balsam.batch import open_desk, refresh
     from balsam.core.active import active_db_path
+    from balsam.core.premises import check_files_are_here
 
     try:
+        check_files_are_here()  # the scheduler of another machine does not know them
         problem = refresh(open_desk(active_db_path())).problem
+    except RefusedError:
+        problem = "it is on the machine of the database"
     except ConfigError as error:
         problem = str(error)
     if problem:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from balsam.config.known_databases import known_databases
-from balsam.core import batch_jobs, cloning, context, dependencies, killing, scripting
+from balsam.core import batch_jobs, cloning, context, dependencies, killing, premises, scripting
 from balsam.core.active import active_db_path
 from balsam.core.models import ApplicationDefinition, BalsamJob, QueuedLaunch
 from balsam.core.models.query import JobQuerySet
@@ -216,11 +216,13 @@ def submit(
 ) -> QueuedLaunch:
     """Ask the scheduler for nodes on which a launcher runs the jobs, as `balsam submit-launch` does.
 
-    Raises UsageError for a bad request, BalsamError with the scheduler's words when it refuses.
+    Raises UsageError for a bad request, RefusedError where the database is on another machine, BalsamError
+    with the scheduler's words when it refuses.
     """
     from balsam.batch import open_desk, submit_request  # not at import: jobs import this module, too
     from balsam.schemas.batch_jobs import BatchJobRequest
 
+    premises.check_files_are_here()
     desk = open_desk(active_db_path())
     batch_jobs.require_workflow(wf_filter)
     request = BatchJobRequest(

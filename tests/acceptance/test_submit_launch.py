@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from balsam.core.models import QueuedLaunch
+from balsam.core.models import QueuedLaunch, Site
 from tests.commands import Finished
 from tests.contract.test_python_api_document import PYTHON, SHELL, Shell
 from tests.jobs import add_job
@@ -122,6 +122,29 @@ def test_scripts_submit_with_dag(db: Path):
 
     wait_until(is_over, 60)
     assert launch.end == "completed"
+
+
+@pytest.mark.usefixtures("local_queue")
+def test_the_scheduler_of_another_machine_is_not_asked(
+    db: Path, tmp_path: Path, balsam_cli: Callable[..., Finished], monkeypatch: pytest.MonkeyPatch
+):
+    launch = QueuedLaunch.objects.create(scheduler="local", scheduler_id="77", status="queued", marker="q")
+    there = tmp_path / "client"
+    there.mkdir(mode=0o700)
+    (there / "server-info").write_bytes((db / "server-info").read_bytes())
+    (there / "server-info").chmod(0o600)
+    Site.objects.update(path="/not/here/db")
+    try:
+        monkeypatch.setenv("BALSAM_DB_PATH", str(there))
+        listing = balsam_cli("ls", "queues").check()
+        assert "it is on the machine of the database" in listing.stderr
+        assert "\n77 " in listing.stdout
+        assert balsam_cli(*SUBMIT).returncode == 4
+    finally:
+        monkeypatch.setenv("BALSAM_DB_PATH", str(db))
+        Site.objects.update(path=str(db))
+    launch.refresh_from_db()
+    assert launch.missing_since is None
 
 
 @pytest.mark.usefixtures("local_queue")

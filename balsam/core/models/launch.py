@@ -131,6 +131,9 @@ class QueuedLaunch(models.Model):
     @classmethod
     def refresh_from_scheduler(cls) -> None:
         """Bring all rows up to date with the scheduler; raises BalsamError when it does not answer."""
+        from balsam.core.premises import check_files_are_here
+
+        check_files_are_here()
         importlib.import_module("balsam.batch.refreshing").refresh_active(active_db_path())
 
     def __str__(self) -> str:
