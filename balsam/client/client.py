@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from balsam.client.resource_client import ResourceClient
 from balsam.client.transport import InProcess, Listener, Transport
 from balsam.schemas.batch_jobs import (
     BatchJobInfo,
@@ -26,7 +27,7 @@ from balsam.schemas.sessions import (
 )
 
 
-class Client:
+class Client(ResourceClient):
     """What launchers, agents and processing components ask of the core.
 
     Every call may raise DatabaseUnreachable; those that name a session may raise LeaseLostError.

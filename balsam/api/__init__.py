@@ -1,0 +1,28 @@
+"""The Python API of the site generation: applications, jobs and batch jobs at any site.
+
+On one's own database no login is needed: the site directory one stands in, or BALSAM_DB_PATH, says which.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from balsam.api import models
+    from balsam.api.models import App, BatchJob, EventLog, Job, Site
+    from balsam.states import JobState
+
+__all__ = ["App", "BatchJob", "EventLog", "Job", "JobState", "Site", "models"]
+
+#: Name -> where it is; looked up when it is asked for, so that importing this package costs nothing.
+_PLACES = {
+    **dict.fromkeys(("App", "BatchJob", "EventLog", "Job", "Site"), "balsam.api.models"),
+    "JobState": "balsam.states",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name == "models":
+        return import_module("balsam.api.models")
+    if name in _PLACES:
+        return getattr(import_module(_PLACES[name]), name)
+    raise AttributeError(f"module 'balsam.api' has no attribute {name!r}")

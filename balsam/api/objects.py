@@ -1,0 +1,200 @@
+"""What all objects of the Python API have in common: fields, changes that are noticed, and saving them.
+
+An object is *creating* until it is saved, *clean* when it is as the server has it, and *dirty* when a field
+was assigned, or a dict or list in it was changed in place: saving sends exactly what is different.
+"""
+
+import copy
+import difflib
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, ClassVar, Self
+
+from balsam.api.connection import client
+from balsam.exceptions import AmbiguousError, NotFoundError, RefusedError, UnknownFieldError
+from balsam.schemas.checking import check_create, check_update
+from balsam.schemas.resources import Field, Query, Record, Resource
+
+__all__ = ["Model"]
+
+
+class Model:
+    """One object. Its fields are attributes; names in the constructor are checked."""
+
+    _resource: ClassVar[Resource]
+    #: Fields that the constructor takes by position.
+    _positional: ClassVar[tuple[str, ...]] = ()
+    #: Constructor keywords that are no fields, resolved by `_resolve`.
+    _extra_keywords: ClassVar[tuple[str, ...]] = ()
+    #: Times that come back aware; others are naive UTC.
+    _aware_times: ClassVar[frozenset[str]] = frozenset()
+
+    DoesNotExist: ClassVar[type[NotFoundError]] = NotFoundError
+    MultipleObjectsReturned: ClassVar[type[AmbiguousError]] = AmbiguousError
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        for name, base in (("DoesNotExist", NotFoundError), ("MultipleObjectsReturned", AmbiguousError)):
+            text = {"__doc__": f"{base.__doc__} ({cls.__name__})", "__module__": cls.__module__}
+            setattr(cls, name, type(name, (base,), {**text, "__qualname__": f"{cls.__name__}.{name}"}))
+
+    def __init__(self, *args: Any, **fields: Any) -> None:
+        if not self._resource.verbs & {"create"}:
+            raise AttributeError(f"{type(self).__name__} is read-only: only the server makes one.")
+        if len(args) > len(self._positional):
+            raise TypeError(f"{type(self).__name__} takes {', '.join(self._positional)} by position.")
+        for name, value in zip(self._positional, args, strict=False):
+            if name in fields:
+                raise TypeError(f"{type(self).__name__} got {name} twice.")
+            fields[name] = value
+        known = [name for name, field in self._resource.fields.items() if field.create]
+        for name in fields:
+            if name not in known and name not in self._extra_keywords:
+                raise UnknownFieldError(_unknown(type(self).__name__, name, [*known, *self._extra_keywords]))
+        self.__dict__["_sent"] = None
+        self.__dict__["_values"] = check_create(self._resource, self._resolve(fields))
+
+    def _resolve(self, fields: dict[str, Any]) -> Record:
+        """Turn what people write in the constructor into what the server takes."""
+        return fields
+
+    @classmethod
+    def _from_record(cls, record: Record) -> Self:
+        """Make the object for a record of the server's."""
+        made = cls.__new__(cls)
+        made._take(record)
+        return made
+
+    def _take(self, record: Record) -> None:
+        values = {
+            name: _read(field, record.get(name), aware=name in self._aware_times)
+            for name, field in self._resource.fields.items()
+        }
+        self.__dict__["_values"] = values
+        self.__dict__["_sent"] = copy.deepcopy(values)
+
+    # -- fields --------------------------------------------------------------------------------------
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        if name in self._resource.fields:
+            return self.__dict__["_values"].get(name)
+        raise AttributeError(_unknown(type(self).__name__, name, list(self._resource.fields)))
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        field = self._resource.fields.get(name)
+        if field is None:
+            if name.startswith("_") or isinstance(getattr(type(self), name, None), property):
+                object.__setattr__(self, name, value)
+                return
+            raise AttributeError(_unknown(type(self).__name__, name, list(self._resource.fields)))
+        if not self._resource.verbs & {"update", "create"}:
+            raise AttributeError(f"{type(self).__name__} is read-only.")
+        if not (field.create if self._is_new else field.update):
+            when = "before it is saved" if self._is_new else "after it was saved"
+            raise AttributeError(f"{name} of a {type(self).__name__} cannot be set {when}.")
+        self.__dict__["_values"][name] = value
+
+    @property
+    def _is_new(self) -> bool:
+        return self.__dict__["_sent"] is None
+
+    @property
+    def _state(self) -> str:
+        """creating, clean or dirty."""
+        if self._is_new:
+            return "creating"
+        return "dirty" if self._changes() else "clean"
+
+    def _changes(self) -> Record:
+        sent, values = self.__dict__["_sent"], self.__dict__["_values"]
+        return {
+            name: values[name]
+            for name, field in self._resource.fields.items()
+            if field.update and values.get(name) != sent.get(name)
+        }
+
+    # -- what can be done ----------------------------------------------------------------------------
+
+    def save(self) -> None:
+        """Make the object, or send what has changed; nothing when nothing has.
+
+        Raises UsageError for values that cannot be, RefusedError when the server refuses them.
+        """
+        name = self._resource.name
+        if self._is_new:
+            record = check_create(self._resource, self.__dict__["_values"])
+            self._take(client().create_resources(name, [record])[0])
+        elif changes := self._changes():
+            patch = check_update(self._resource, changes)
+            reply = client().update_resources(name, {self.id: patch})
+            for reason in reply.refused.values():
+                raise RefusedError(reason)
+            self.refresh_from_db()
+
+    def refresh_from_db(self) -> None:
+        """Read the object again; raises its DoesNotExist when it is gone."""
+        found = client().list_resources(self._resource.name, Query(filters={"id": [self.id]})).results
+        if not found:
+            raise self.DoesNotExist(f"{type(self).__name__} {self.id} has been deleted.")
+        self._take(found[0])
+
+    def delete(self) -> None:
+        """Delete the object; its ``id`` is None then."""
+        client().delete_resources(self._resource.name, Query(filters={"id": [self.id]}))
+        self.__dict__["_values"]["id"] = None
+        self.__dict__["_sent"] = None
+
+    # -- how it looks --------------------------------------------------------------------------------
+
+    def display_dict(self) -> Record:
+        """Return the fields as JSON can hold them."""
+        values = self.__dict__["_values"]
+        return {name: _shown(values.get(name)) for name, field in self._resource.fields.items() if field.read}
+
+    def __str__(self) -> str:
+        import yaml
+
+        text: str = yaml.safe_dump(self.display_dict(), sort_keys=False, allow_unicode=True)
+        return text
+
+    def __repr__(self) -> str:
+        shown = ", ".join(
+            f"{name}={value!r}"
+            for name, value in self.display_dict().items()
+            if value not in (None, {}, [], "")
+        )
+        return f"{type(self).__name__}({shown})"
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, type(self)) or type(self) is not type(other):
+            return NotImplemented
+        both_clean = self._state == other._state == "clean"
+        return self is other or (both_clean and self.__dict__["_values"] == other.__dict__["_values"])
+
+    __hash__ = object.__hash__
+
+
+def _unknown(owner: str, name: str, known: list[str]) -> str:
+    close = difflib.get_close_matches(name, known, n=1)
+    return f"{owner} has no {name!r}." + (f" Did you mean {close[0]!r}?" if close else "")
+
+
+def _read(field: Field, value: Any, *, aware: bool) -> Any:
+    if field.kind == "time" and value is not None:
+        found = datetime.fromisoformat(value).astimezone(UTC)
+        return found if aware else found.replace(tzinfo=None)
+    if field.kind == "ids":
+        return set(value or ())
+    return value
+
+
+def _shown(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, set):
+        return sorted(value)
+    if isinstance(value, Mapping):
+        return dict(value)
+    return value

@@ -1,0 +1,50 @@
+"""Calls on the resources of the site generation, by whoever is logged in: on one's own database its owner."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from balsam.schemas.resources import Page, Query, Record, UpdateReply
+
+if TYPE_CHECKING:
+    from balsam.client.transport import Transport
+
+__all__ = ["ResourceClient"]
+
+#: On one's own database; a server finds out by itself who calls.
+_OWNER = None
+
+
+class ResourceClient:
+    """Sites, applications, jobs, batch jobs and events by the name of the resource; see `RESOURCES`."""
+
+    transport: "Transport"
+
+    def list_resources(self, resource: str, query: Query) -> Page:
+        """Return the objects that all filters hold for."""
+        reply: Page = self.transport.call("resources.list", _OWNER, resource, query)
+        return reply
+
+    def count_resources(self, resource: str, query: Query, column: str) -> dict[str, int]:
+        """Count the objects by one of their fields."""
+        reply: dict[str, int] = self.transport.call("resources.count_by", _OWNER, resource, query, column)
+        return reply
+
+    def create_resources(self, resource: str, records: Sequence[Record]) -> list[Record]:
+        """Make objects, all or none, and return them in order."""
+        reply: list[Record] = self.transport.call("resources.create", _OWNER, resource, records)
+        return reply
+
+    def update_resources(self, resource: str, patches: Mapping[int, Record]) -> UpdateReply:
+        """Change objects, each for itself."""
+        reply: UpdateReply = self.transport.call("resources.update", _OWNER, resource, patches)
+        return reply
+
+    def update_resources_where(self, resource: str, query: Query, patch: Record) -> UpdateReply:
+        """Change all objects that the filters hold for."""
+        reply: UpdateReply = self.transport.call("resources.update_where", _OWNER, resource, query, patch)
+        return reply
+
+    def delete_resources(self, resource: str, query: Query) -> int:
+        """Delete all objects that the filters hold for, with what belongs to them; return how many."""
+        reply: int = self.transport.call("resources.delete_where", _OWNER, resource, query)
+        return reply
