@@ -59,9 +59,11 @@ class Crew:
         self.members: list[CrewMember] = []
         self.is_stopped = False
         if options.is_serial:
-            self._posts = [Post([node], is_here=is_this_host(node.name, os.environ)) for node in nodes]
+            self._posts = [
+                Post(node.name, [node], is_here=is_this_host(node.name, os.environ)) for node in nodes
+            ]
         else:
-            self._posts = [Post(nodes, is_here=True)]
+            self._posts = [Post(nodes[0].name, list(nodes), is_here=True)]
         self._on_message = on_message
         self._on_given_up = on_given_up
         self._mark = session.mark
@@ -89,7 +91,16 @@ class Crew:
     @property
     def is_hopeless(self) -> bool:
         """Whether all nodes have been given up."""
-        return not self._posts
+        return not self.num_nodes
+
+    @property
+    def num_nodes(self) -> int:
+        """Nodes that have not been given up."""
+        return sum(len(post.nodes) for post in self._posts)
+
+    def lose_node(self, member: CrewMember, name: str) -> None:
+        """Give up one of several nodes that a worker serves."""
+        member.nodes[:] = [node for node in member.nodes if node.name != name]
 
     async def _keep(self, post: Post) -> None:
         """Keep a worker on these nodes, until the crew is stopped or they are given up."""

@@ -18,6 +18,8 @@ class CrewMember:
     """One worker and the nodes it owns."""
 
     worker_id: int
+    #: The first of its nodes, for messages.
+    place: str
     nodes: list[Node]
     #: The worker, or on another node what has started it there.
     process: asyncio.subprocess.Process
@@ -32,7 +34,7 @@ class CrewMember:
     @property
     def name(self) -> str:
         """For messages."""
-        return f"{self.worker_id} on {self.nodes[0].name} (pid {self.process.pid})"
+        return f"{self.worker_id} on {self.place} (pid {self.process.pid})"
 
     def run(self, specs: list[JobSpec]) -> None:
         """Queue jobs."""

@@ -22,7 +22,7 @@ _SLACK_SEC = 5.0
 class Feeder:
     """Keeps the workers of one session in work."""
 
-    def __init__(self, options: LauncherOptions, core: CoreLink, ledger: Ledger, num_nodes: int) -> None:
+    def __init__(self, options: LauncherOptions, core: CoreLink, ledger: Ledger) -> None:
         self.session_id = 0
         #: There may be something to claim; cleared when a claim got less than it asked for.
         self.may_be_work = True
@@ -31,7 +31,6 @@ class Feeder:
         self._options = options
         self._core = core
         self._ledger = ledger
-        self._num_nodes = num_nodes
         self._started_at = time.monotonic()
 
     def time_left_sec(self) -> float | None:
@@ -125,12 +124,12 @@ class Feeder:
             member.is_starved = False
             member.run(specs)
 
-    async def outlook(self) -> Outlook:
-        """Ask what is left that this launcher could do."""
+    async def outlook(self, num_nodes: int) -> Outlook:
+        """Ask what is left that this launcher could do on so many nodes."""
         request = OutlookRequest(
             session_id=self.session_id,
             workflow=self._options.workflow,
-            max_nodes=self._num_nodes,
+            max_nodes=num_nodes,
             max_wall_time_min=self._longest_job_min(),
             serial_only=self._options.is_serial or not self._parallel_starts_left(),
             exclude=tuple(self._ledger.unplaceable),

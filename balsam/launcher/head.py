@@ -48,7 +48,7 @@ class Head:
         self._client = client or Client()
         self._ledger = Ledger()
         self._core = CoreLink(self._client, self._ledger)
-        self._feeder = Feeder(options, self._core, self._ledger, len(nodes))
+        self._feeder = Feeder(options, self._core, self._ledger)
         self._leaving = Leaving(options)
         self._job_news = JobNews(self._ledger, self.tally)
         self._failure: WorkerError | None = None
@@ -184,6 +184,11 @@ class Head:
         kind = message.get("type")
         if kind == "events":
             self._job_news.take(member, message)
+        elif kind == "lost":
+            self._job_news.lose_jobs(message)
+            for name, reason in message["nodes"]:
+                self._crew.lose_node(member, name)
+                self._on_given_up(name, reason)
         elif kind == "gone":
             self._job_news.lose(member, message["reason"])
         elif kind == "hired":
@@ -267,7 +272,7 @@ class Head:
     async def _is_done(self) -> bool:
         if self._ledger.held or self._ledger.owes or self._processor.is_busy() or self._feeder.may_be_work:
             return False
-        outlook = await self._feeder.outlook()
+        outlook = await self._feeder.outlook(self._crew.num_nodes)
         self.tally.outlook = outlook
         self.tally.no_more_parallel = self._feeder.why_no_more_parallel
         self.tally.unplaceable = next(iter(self._ledger.unplaceable.values()), "")

@@ -13,7 +13,7 @@ from balsam.launcher.crew_member import CrewMember
 from balsam.launcher.head_channel import WorkerLink, WorkerListener
 from balsam.launcher.options import LauncherOptions
 from balsam.launcher.worker_setup import WorkerSetup
-from balsam.launcher.worker_start import worker_start
+from balsam.launcher.worker_start import starter_environ, worker_start
 from balsam.platform.nodes import Node
 from balsam.schemas.sessions import SessionInfo
 
@@ -28,6 +28,7 @@ _READY_SEC = 60.0
 class Post:
     """The nodes that one worker serves."""
 
+    name: str
     nodes: list[Node]
     #: The worker is a child of the head: on this host, or for all nodes at once.
     is_here: bool
@@ -35,11 +36,6 @@ class Post:
     failures: int = 0
     #: Numbers of the workers that have been here.
     former: list[int] = field(default_factory=list)
-
-    @property
-    def name(self) -> str:
-        """For messages."""
-        return self.nodes[0].name
 
 
 class Hiring:
@@ -51,7 +47,8 @@ class Hiring:
         self._options = options
         self._identity = ChannelIdentity(new_secret(), session.database, session.session_id)
         self._listener = WorkerListener(self._identity, address)
-        self._environ = environ
+        launcher = options.worker_launcher
+        self._environ = {**environ, **starter_environ(launcher, is_root=os.getuid() == 0)}
         self._last_id = -1
         self._expected: dict[int, asyncio.Future[WorkerLink]] = {}
 
@@ -73,7 +70,9 @@ class Hiring:
         try:
             process = await self._start(worker_id, post)
             try:
-                return CrewMember(worker_id, post.nodes, process, await _reported(process, link, post.name))
+                return CrewMember(
+                    worker_id, post.name, post.nodes, process, await _reported(process, link, post.name)
+                )
             except BaseException:
                 with contextlib.suppress(ProcessLookupError):
                     process.kill() if post.is_here else process.terminate()
@@ -112,6 +111,7 @@ class Hiring:
             mode=self._options.mode,
             nodes=tuple(post.nodes),
             mpirun=self._options.mpirun,
+            node_starter=self._options.worker_launcher,
             max_running=self._options.max_concurrent,
             gpu_kind=self._options.gpu_kind,
             lends_gpus=bool(self._options.gpus_per_node),
@@ -156,5 +156,7 @@ async def _reported(
 def worker_environ(mark: str, mode: str, num_nodes: int) -> dict[str, str]:
     """Return the environment of a worker; by the mark, what a dead head has left behind is found."""
     marks = {"BALSAM_SESSION": mark, "BALSAM_LAUNCHER_NODES": str(num_nodes), "BALSAM_JOB_MODE": mode}
-    # Balsam counts what a node can hold: steps of Slurm need not exclude each other
-    return {"SLURM_OVERLAP": "1", **os.environ, **marks}
+    # Balsam counts what a node can hold: steps of Slurm need not exclude each other. And a batch job may
+    # outlive its nodes, but a step that has lost ranks is to end.
+    inherited = {name: value for name, value in os.environ.items() if name != "SLURM_NO_KILL"}
+    return {"SLURM_OVERLAP": "1", **inherited, **marks}

@@ -46,6 +46,14 @@ class JobNews:
         self._tally.running = self._ledger.running
         logger.error("%s; its %d jobs go back", reason, len(jobs))
 
+    def lose_jobs(self, message: Message) -> None:
+        """Hand back jobs that are gone with their nodes."""
+        now = time.monotonic()
+        for job_id, attempt, reason in message["jobs"]:
+            if self._ledger.lose_job(job_id, attempt, reason, now):
+                logger.error("%s goes back: %s", job_id, reason)
+        self._tally.running = self._ledger.running
+
     def return_rest(self, members: list[CrewMember]) -> None:
         """After the workers have gone: what they never told the end of is to be restarted."""
         for member in members:

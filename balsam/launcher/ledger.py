@@ -109,6 +109,16 @@ class Ledger:
         if is_hopeless:
             self.unplaceable[job_id] = reason
 
+    def lose_job(self, job_id: str, attempt: int, reason: str, when: float) -> bool:
+        """Owe that a started job goes back, whose node is gone; False for one that is not held."""
+        job = self._current(job_id, attempt)
+        if job is None:
+            return False
+        self._drop(job_id)
+        if not job.is_lost:
+            self._owe(job_id, attempt).steps.append((S.RESTART_READY, when, reason))
+        return True
+
     def lose_worker(self, worker: int, reason: str, when: float) -> list[HeldJob]:
         """Owe that everything a dead worker had goes back; return what it had."""
         gone = [job for job in self.held.values() if job.worker == worker]

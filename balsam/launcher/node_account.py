@@ -3,7 +3,7 @@
 Guards that a job gets all it asks for or nothing, and that giving back restores exactly what was.
 """
 
-from heapq import heappop, heappush
+from heapq import heappop, heappush, nsmallest
 from typing import NamedTuple
 
 from balsam.launcher.gpu_account import GpuAccount
@@ -35,6 +35,8 @@ class NodeAccount:
         #: Memory for jobs; unlimited where it is not known.
         self.capacity_mb = node.memory_mb or _UNLIMITED_MB
         self.free_mb = self.capacity_mb
+        #: Nothing is placed here any more.
+        self.is_closed = False
         #: Jobs running here.
         self.num_jobs = 0
         self._lends_gpus = lends_gpus and bool(node.gpus)
@@ -46,7 +48,7 @@ class NodeAccount:
     @property
     def is_full(self) -> bool:
         """No job fits, however small: what rounding left over is none's."""
-        return self.free_parts < NODE_PARTS // MAX_PACKING
+        return self.is_closed or self.free_parts < NODE_PARTS // MAX_PACKING
 
     @property
     def free_cores(self) -> int:
@@ -55,7 +57,8 @@ class NodeAccount:
 
     def could_hold(self, shape: Shape) -> bool:
         """Say whether such a job fits when nothing else runs here; too many cores are no obstacle."""
-        return shape.num_gpus <= len(self.node.gpus) and shape.memory_mb <= self.capacity_mb
+        fits = shape.num_gpus <= len(self.node.gpus) and shape.memory_mb <= self.capacity_mb
+        return fits and not self.is_closed
 
     def has_cores(self, shape: Shape) -> bool:
         """Say whether the cores are free.
@@ -76,7 +79,12 @@ class NodeAccount:
 
     def take(self, shape: Shape) -> Taken | None:
         """Give a job its resources on this node, or None when some are not free."""
-        if self.free_parts < shape.node_parts or self.free_mb < shape.memory_mb or not self.has_cores(shape):
+        if (
+            self.is_closed
+            or self.free_parts < shape.node_parts
+            or self.free_mb < shape.memory_mb
+            or not self.has_cores(shape)
+        ):
             return None
         gpu_ids = self._take_gpus(shape)
         if gpu_ids is None:
@@ -84,7 +92,7 @@ class NodeAccount:
         self.num_jobs += 1
         self.free_parts -= shape.node_parts
         self.free_mb -= shape.memory_mb
-        return Taken(self._take_cpus(shape.cores), gpu_ids)
+        return Taken(self._take_cpus(shape.cores, self._next_to(gpu_ids)), gpu_ids)
 
     def give_back(self, shape: Shape, taken: Taken) -> None:
         """Undo :meth:`take`."""
@@ -110,9 +118,19 @@ class NodeAccount:
         """Weigh a job by the part of a GPU it would have if the node were full of its like."""
         return max(1, min(GPU_PARTS, GPU_PARTS * len(self.node.gpus) // shape.packing))
 
-    def _take_cpus(self, cores: int) -> tuple[int, ...]:
+    def _next_to(self, gpu_ids: tuple[str, ...]) -> int:
+        """Return the position of the first CPU next to a GPU: both are listed in the same order."""
+        gpus = self.node.gpus
+        return gpus.index(gpu_ids[0]) * len(self.node.cpus) // len(gpus) if gpu_ids else 0
+
+    def _take_cpus(self, cores: int, start: int) -> tuple[int, ...]:
+        """Take free CPUs from position ``start`` on, then those before; or share the least busy one."""
         free = self._free_cpus
-        if free:
+        if free and start:
+            count = len(self.node.cpus)
+            positions = nsmallest(cores, free, key=lambda position: (position - start) % count)
+            self._free_cpus = sorted(set(free).difference(positions))
+        elif free:
             positions = [heappop(free) for _ in range(min(cores, len(free)))]
         else:
             positions = [min(range(len(self._cpu_loads)), key=self._cpu_loads.__getitem__)]

@@ -102,13 +102,22 @@ class Allocation:
             account = self._accounts[position]
             self._num_full -= account.is_full
             account.give_back(shape, taken)
+            self._num_full += account.is_closed
             self._search.note_release(position)
-            if not account.num_jobs:
+            if not account.num_jobs and not account.is_closed:
                 self._empty.add(position)
+
+    def close_node(self, name: str) -> None:
+        """Place nothing on this node any more; what runs there is released as ever."""
+        for position, account in enumerate(self._accounts):
+            if account.node.name == name and not account.is_closed:
+                self._num_full += not account.is_full
+                account.is_closed = True
+                self._empty.discard(position)
 
     def why_impossible(self, job: JobSpec) -> str | None:
         """Say in words why the job can never be placed here, however empty the nodes; None when it can."""
-        return placement_reasons.why_impossible(self._accounts, shape_of(job))
+        return placement_reasons.why_impossible(self._open_accounts(), shape_of(job))
 
     def why_not_now(self, job: JobSpec, time_left_sec: float = math.inf) -> str | None:
         """Say in words what the job waits for; None when it can be placed now."""
@@ -117,7 +126,10 @@ class Allocation:
             return impossible
         if not self.allows_time(job, time_left_sec):
             return placement_reasons.too_long(job.wall_time_min, time_left_sec)
-        return placement_reasons.why_not_now(self._accounts, shape_of(job))
+        return placement_reasons.why_not_now(self._open_accounts(), shape_of(job))
+
+    def _open_accounts(self) -> Sequence[NodeAccount]:
+        return [account for account in self._accounts if not account.is_closed]
 
     def soonest(self, shape: Shape) -> frozenset[int]:
         """Choose the positions of the nodes that are likely to be free for such a job first.

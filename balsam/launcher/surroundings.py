@@ -24,8 +24,10 @@ def in_surroundings(
     """Return the options of a launcher on these nodes; raises ConfigError for what is not installed."""
     options = replace(options, names_hosts="SLURM_JOB_ID" in os.environ, gpu_kind=machine.gpu_kind)
     elsewhere = [node.name for node in nodes if not is_this_host(node.name, os.environ)]
+    if elsewhere:
+        options = replace(options, worker_launcher=_worker_launcher(settings))
     if options.is_serial:
-        return replace(options, worker_launcher=_worker_launcher(settings)) if elsewhere else options
+        return options
     mpirun = detect(settings.MPI_RUN_TEMPLATE)
     if elsewhere and not mpirun:
         raise ConfigError(

@@ -31,7 +31,7 @@ class Tally:
     unplaceable: str = ""
     #: Why the launcher takes no more jobs of several ranks, although it could place them, or ''.
     no_more_parallel: str = ""
-    #: Nodes on which nothing more is run, because workers fail there again and again.
+    #: Nodes on which nothing more is run: they are dead, or workers fail there again and again.
     given_up: list[str] = field(default_factory=list)
     #: What was left at the last look.
     outlook: Outlook | None = None
@@ -66,7 +66,7 @@ class Tally:
             lines.append(f"{_jobs(self.taken_away)} ended early: killed, deleted or reset by somebody")
         if self.given_up:
             lines.append(
-                f"Nodes given up, because workers failed there: {', '.join(self.given_up)}; see the log"
+                f"Given up, since nothing could be run there: {', '.join(self.given_up)}; see the log"
             )
         if self.stopped:
             cut = f"{_jobs(self.cut_short, 'running ')} cut short; " if self.cut_short else ""

@@ -18,13 +18,16 @@ from typing import TYPE_CHECKING
 from balsam.exceptions import ChannelError
 from balsam.launcher.channel import Message
 from balsam.launcher.commands import JobCommands
+from balsam.launcher.node_checks import NodeChecks
 from balsam.launcher.placement import Allocation
+from balsam.launcher.process_start import ProcessStart
 from balsam.launcher.runner import Runner
 from balsam.launcher.worker_channel import WorkerChannel
 from balsam.launcher.worker_events import Outbox
 from balsam.launcher.worker_jobs import WorkerJobs
 from balsam.launcher.worker_setup import WorkerSetup
 from balsam.lib.descendants import adopt_orphans
+from balsam.platform.nodes.local import is_this_host
 from balsam.schemas.jobs import JobSpec
 from balsam.schemas.sessions import session_mark
 
@@ -55,6 +58,7 @@ class Worker:
         #: Replaces what jobs say themselves.
         self._of_all_jobs = {"node_packing_count": 1} if setup.takes_whole_nodes else {}
         self._outbox = Outbox()
+        runner = Runner(job_environ(setup))
         self._jobs = WorkerJobs(
             Allocation(
                 setup.nodes,
@@ -62,8 +66,9 @@ class Worker:
                 allow_unfit=setup.start_unfit,
             ),
             JobCommands(setup.mode, mpi_commands(setup), setup.gpu_kind),
-            Runner(job_environ(setup)),
+            runner,
             self._outbox,
+            checks=node_checks(setup, runner),
             max_running=setup.max_running,
         )
         #: SIGTERM has come.
@@ -206,6 +211,22 @@ def mpi_commands(setup: WorkerSetup) -> "MpiCommands | None":
 
     this_host = "" if setup.names_hosts else socket.gethostname()
     return MpiCommands(setup.mpirun, this_host=this_host, is_root=os.getuid() == 0, gpu_kind=setup.gpu_kind)
+
+
+def node_checks(setup: WorkerSetup, runner: Runner) -> NodeChecks | None:
+    """Return what asks the other nodes whether they are still there, if this worker has any."""
+    elsewhere = [node.name for node in setup.nodes if not is_this_host(node.name, os.environ)]
+    if setup.mode == "serial" or not setup.mpirun or not elsewhere:
+        return None
+    from balsam.launcher.worker_start import start_on, starter_environ
+
+    environ = starter_environ(setup.node_starter, is_root=os.getuid() == 0)
+
+    def start_of(node: str) -> ProcessStart:
+        argv = start_on(node, setup.node_starter, ["true"])
+        return ProcessStart(argv=argv, workdir="/", output="/dev/null", environ=environ)
+
+    return NodeChecks(runner, elsewhere, start_of)
 
 
 def job_environ(setup: WorkerSetup) -> dict[str, str]:

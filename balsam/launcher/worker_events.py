@@ -29,6 +29,8 @@ class Outbox:
         self._started: list[tuple[str, int, float, str]] = []
         self._ended: list[tuple[str, int, int | None, float, str]] = []
         self._returned: list[tuple[str, int, str]] = []
+        self._dead: list[tuple[str, str]] = []
+        self._lost: list[tuple[str, int, str]] = []
         self._told_at = -math.inf
         self._kept_until = -math.inf
 
@@ -46,10 +48,18 @@ class Outbox:
         """Note that a job goes back unstarted; with a reason if it can never start here."""
         self._returned.append((job_id, attempt, reason))
 
+    def lose(self, job_id: str, attempt: int, reason: str) -> None:
+        """Note that a started job is gone with its node."""
+        self._lost.append((job_id, attempt, reason))
+
+    def lose_node(self, node: str, reason: str) -> None:
+        """Note that nothing more is started on a node."""
+        self._dead.append((node, reason))
+
     @property
     def is_empty(self) -> bool:
         """Nothing is to be told."""
-        return not (self._started or self._ended or self._returned)
+        return not (self._started or self._ended or self._returned or self._lost or self._dead)
 
     def due_at(self, is_hungry: bool) -> float:
         """When the events are to be sent; infinity when there are none."""
@@ -60,6 +70,8 @@ class Outbox:
     def take(self, now: float) -> Iterator[Message]:
         """Take everything, as messages with ages in seconds instead of times."""
         self._told_at = now
+        lost, self._lost = self._lost, []
+        dead, self._dead = self._dead, []
         while not self.is_empty:
             started, self._started = self._started[:MAX_EVENTS], self._started[MAX_EVENTS:]
             room = 0 if self._started else MAX_EVENTS
@@ -73,3 +85,5 @@ class Outbox:
                 ],
                 "returned": returned,
             }
+        if lost or dead:
+            yield {"type": "lost", "jobs": lost, "nodes": dead}

@@ -15,6 +15,7 @@ from balsam.exceptions import JobStartError
 from balsam.launcher import start_errors
 from balsam.launcher.commands import JobCommands
 from balsam.launcher.job_output import output_tail
+from balsam.launcher.node_checks import NodeChecks
 from balsam.launcher.pending import PendingQueue
 from balsam.launcher.placement import Allocation, Placement
 from balsam.launcher.runner import Ended, Runner
@@ -46,6 +47,7 @@ class WorkerJobs:
         runner: Runner,
         outbox: Outbox,
         *,
+        checks: NodeChecks | None = None,
         max_running: int | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -54,6 +56,7 @@ class WorkerJobs:
         self._runner = runner
         self._outbox = outbox
         self._max_running = math.inf if max_running is None else max_running
+        self._checks = checks
         self._clock = clock
         self._pending = PendingQueue()
         #: Jobs that have their place and are started next.
@@ -61,10 +64,14 @@ class WorkerJobs:
         #: The machine was too short of something to start a process: when to try again.
         self._retry_at = -math.inf
         self._running: dict[str, _Placed] = {}
+        #: Jobs that have failed, and whose nodes are being asked whether they are still there.
+        self._doubtful: dict[str, tuple[_Placed, Ended]] = {}
         #: New attempts of jobs whose earlier one has not ended yet.
         self._again: dict[str, JobSpec] = {}
         self._ends_at = math.inf
         self._weeded_at = -math.inf
+        #: Nodes on which nothing more is placed.
+        self._closed: set[str] = set()
         #: Nothing is started any more.
         self.is_stopping = False
 
@@ -76,7 +83,7 @@ class WorkerJobs:
     @property
     def running(self) -> int:
         """Jobs that have started and not ended."""
-        return len(self._running)
+        return len(self._running) + len(self._doubtful)
 
     @property
     def is_starved(self) -> bool:
@@ -87,14 +94,15 @@ class WorkerJobs:
     @property
     def next_deadline(self) -> float:
         """When there is something to do without a message or the end of a process; infinity if never."""
-        return min(self._runner.next_deadline, self._retry_at if self._placed else math.inf)
+        check_at = self._checks.next_deadline if self._checks else math.inf
+        return min(self._runner.next_deadline, check_at, self._retry_at if self._placed else math.inf)
 
     def accept(self, specs: Iterable[JobSpec]) -> None:
         """Queue jobs; those that can never run here go back at once."""
         for spec in specs:
             if self.is_stopping:
                 self._outbox.give_back(spec.job_id, spec.attempt)
-            elif spec.job_id in self._running:
+            elif spec.job_id in self._running or spec.job_id in self._doubtful:
                 self._again[spec.job_id] = spec
             else:
                 self._queue(spec)
@@ -127,6 +135,8 @@ class WorkerJobs:
 
     def reap(self) -> None:
         """Collect the ends of processes, and kill what is due."""
+        if self._checks:
+            self._checks.kill_due()
         for ended in self._runner.reap():
             self._note_end(ended)
 
@@ -187,15 +197,49 @@ class WorkerJobs:
         self._outbox.end(placed.spec.job_id, placed.spec.attempt, None, self._clock(), reason)
 
     def _note_end(self, ended: Ended) -> None:
+        if self._checks and self._checks.note_end(ended):
+            self._settle(self._checks)
+            return
         placed = self._running.pop(ended.key)
+        has_failed = bool(ended.return_code) and not ended.was_told
+        if has_failed and self._checks and self._checks.begin(placed.placement.nodes):
+            self._doubtful[ended.key] = (placed, ended)
+            self._settle(self._checks)
+        else:
+            self._finish(placed, ended)
+
+    def _settle(self, checks: NodeChecks) -> None:
+        """Close nodes that do not answer, and tell the ends of jobs that no answer is missing for."""
+        for node in checks.dead - self._closed:
+            self._closed.add(node)
+            self._allocation.close_node(node)
+            self._outbox.lose_node(node, "it does not answer any more")
+            for spec in self._pending.drain():
+                self._queue(spec)
+        for key, (placed, ended) in list(self._doubtful.items()):
+            nodes = placed.placement.nodes
+            gone = checks.dead.intersection(nodes)
+            if gone or not checks.is_waiting(nodes):
+                del self._doubtful[key]
+                self._finish(placed, ended, lost_with=", ".join(sorted(gone)))
+
+    def _finish(self, placed: _Placed, ended: Ended, *, lost_with: str = "") -> None:
+        """Tell of an end, and free the place."""
         spec = placed.spec
         self._allocation.release(placed.placement)
         self._retry_at = -math.inf
+        if lost_with:
+            reason = f"Lost with {lost_with}, which does not answer any more (exit code {ended.return_code})"
+            self._outbox.lose(spec.job_id, spec.attempt, reason)
+        else:
+            self._tell_end(spec, ended)
+        if again := self._again.pop(spec.job_id, None):
+            self.accept([again])
+
+    def _tell_end(self, spec: JobSpec, ended: Ended) -> None:
         tail = "" if ended.return_code == 0 else output_tail(os.path.join(spec.workdir, spec.output_name))
         code = exit_code(ended, by_mpi=self._commands.use_mpi)
         self._outbox.end(spec.job_id, spec.attempt, code, ended.ended_at, tail)
-        if again := self._again.pop(spec.job_id, None):
-            self.accept([again])
 
     def _weed(self, left_sec: float) -> None:
         """Return, now and then, what cannot end in the time that is left."""

@@ -37,6 +37,8 @@ class WorkerSetup:
     lends_gpus: bool = True
     #: Give every job its nodes to itself, whatever its packing count.
     takes_whole_nodes: bool = False
+    #: What starts programs on other nodes: to ask whether they are still there.
+    node_starter: str = ""
     #: Jobs that run at once; None for as many as fit.
     max_running: int | None = None
     #: The MPI launcher is told also of a run on this host alone where it is to be.

@@ -6,12 +6,12 @@ rank only.
 
 import shlex
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from balsam.platform.mpirun import MpiLauncher, MpiRun
 
-__all__ = ["WorkerStart", "worker_start"]
+__all__ = ["WorkerStart", "start_on", "starter_environ", "worker_start"]
 
 _WORKER = (sys.executable, "-m", "balsam.launcher.worker")
 #: Beside the options of every run. Of Slurm: no process management of MPI, all memory and CPUs of the node.
@@ -40,12 +40,22 @@ def worker_start(node: str, launcher: str, *, is_here: bool, environ: Mapping[st
     """Say how to start the worker of ``node`` by ``launcher``: ``ssh``, or the text of an `MpiLauncher`."""
     if is_here:
         return WorkerStart(_WORKER, {})
+    left_out = _portable(environ) if launcher.partition("=")[0] in _WITHOUT_ENVIRON else {}
+    return WorkerStart(tuple(start_on(node, launcher, _WORKER)), left_out)
+
+
+def start_on(node: str, launcher: str, argv: Sequence[str]) -> list[str]:
+    """Return the words that run ``argv`` once, on a node that is not this one."""
     kind = launcher.partition("=")[0]
-    left_out = _portable(environ) if kind in _WITHOUT_ENVIRON else {}
     if kind == "ssh":
-        return WorkerStart(("ssh", *_SSH, node, f"exec {shlex.join(_WORKER)}"), left_out)
-    run = MpiRun(argv=_WORKER, hosts=[node], flags=_FLAGS.get(kind, ""))
-    return WorkerStart(tuple(MpiLauncher.from_text(launcher).command(run)), left_out)
+        return ["ssh", *_SSH, node, f"exec {shlex.join(argv)}"]
+    run = MpiRun(argv=argv, hosts=[node], flags=_FLAGS.get(kind, ""))
+    return MpiLauncher.from_text(launcher).command(run)
+
+
+def starter_environ(launcher: str, *, is_root: bool) -> dict[str, str]:
+    """Return the variables that ``launcher`` itself needs."""
+    return {} if launcher == "ssh" else MpiLauncher.from_text(launcher).environ(is_root=is_root)
 
 
 def _portable(environ: Mapping[str, str]) -> dict[str, str]:

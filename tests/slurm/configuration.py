@@ -82,6 +82,8 @@ SchedulerParameters=batch_sched_delay=0,sched_interval=1,sched_min_interval=0,bf
 ReturnToService=2
 SlurmctldTimeout=30
 SlurmdTimeout=5
+MessageTimeout=3
+TCPTimeout=1
 MinJobAge=300
 KillWait={kill_wait_sec}
 InactiveLimit=0

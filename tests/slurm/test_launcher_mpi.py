@@ -12,6 +12,7 @@ from balsam.core.models import ApplicationDefinition, BalsamJob
 from tests.launching import script
 from tests.slurm.batch import job_states, submit_launcher
 from tests.slurm.cluster import SlurmCluster
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.usefixtures("db")
 
@@ -90,3 +91,22 @@ def test_parallel_jobs_of_all_sizes_run_beside_each_other(
     assert job_states() == {"JOB_FINISHED": 35}
     four, wide, serial = (nodes_used(traces, kind) for kind in kinds)
     assert four == {"n1", "n2", "n3", "n4"} >= wide | serial
+
+
+def test_parallel_jobs_of_a_node_that_dies_are_run_on_the_others(slurm: SlurmCluster, tmp_path: Path) -> None:
+    hold = f"#!/bin/sh\n[ $PMI_RANK -gt 0 ] || echo begin >> {tmp_path}/$1\nsleep 1\n"
+    ApplicationDefinition.objects.create(name="hold", executable=str(script(tmp_path, "hold.sh", hold)))
+    for number in range(6):
+        BalsamJob(name=f"j{number}", workflow="w", application="hold", args=f"{number}", num_nodes=2).save()
+    settings = tmp_path / "settings"
+    settings.mkdir()
+    (settings / "settings.json").write_text('{"MPI_RUN_TEMPLATE": "MPICHCommand"}')
+    head = f"export BALSAM_HOME={settings}"
+    running = submit_launcher(slurm, tmp_path, "--job-mode=mpi", head=head, flags=("--no-kill",))
+    wait_until(lambda: all((tmp_path / f"{number}").exists() for number in range(2)))
+    slurm.kill_node("n4")
+    wait_until(lambda: "6 jobs finished, 0 failed" in running.text(), 60, what="end of the launcher")
+    assert "Given up, since nothing could be run there: n4" in running.text()
+    assert job_states() == {"JOB_FINISHED": 6}
+    attempts = sorted(job.attempt for job in BalsamJob.objects.all())
+    assert attempts == [1, 1, 1, 1, 1, 2], "one job was lost, and run again"

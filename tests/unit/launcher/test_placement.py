@@ -160,6 +160,30 @@ class TestGpus:
         assert gpus_of(placements) == ["3,2", "1,0"]
         assert cpus_of(placements)[0] == tuple(range(8))
 
+    def test_a_job_gets_the_cpus_next_to_its_gpu(self) -> None:
+        allocation = Allocation([Node("n0", tuple(range(100, 132)), ("3", "2", "1", "0"))])
+        first, second, third, fourth = fill(allocation, job(packing=4, gpus_per_rank=1, threads_per_rank=6))
+        assert first.cpu_ids[0] == tuple(range(100, 106))
+        assert second.cpu_ids[0] == tuple(range(108, 114))
+        allocation.release(second)
+        rest = fill(allocation, job(packing=4, threads_per_rank=6))
+        assert rest[0].cpu_ids[0] == (106, 107, 108, 109, 110, 111)
+        again = [third, fourth]
+        assert [placement.cpu_ids[0][0] for placement in again] == [116, 124]
+
+    def test_a_job_gets_other_cpus_where_those_next_to_its_gpu_are_too_few(self) -> None:
+        allocation = Allocation([Node("n0", tuple(range(8)), ("0", "1"))])
+        first, second = fill(allocation, job(packing=2, gpus_per_rank=1, threads_per_rank=3))
+        assert (first.cpu_ids[0], second.cpu_ids[0]) == ((0, 1, 2), (4, 5, 6))
+        allocation.release(first)
+        allocation.release(second)
+        small = allocation.place(job(packing=8, gpus_per_rank=1))
+        large = allocation.place(job(packing=2, gpus_per_rank=1, threads_per_rank=6))
+        assert small is not None and small.cpu_ids[0] == (0,)
+        assert large is not None and large.cpu_ids[0] == (4, 5, 6, 7, 1, 2)
+        allocation.release(large)
+        assert cpus_of(fill(allocation, job(packing=8))) == [(cpu,) for cpu in range(1, 8)]
+
     def test_job_without_gpu_gets_none(self) -> None:
         placement = Allocation(nodes(gpus=2)).place(job())
         assert placement is not None
@@ -365,3 +389,28 @@ def test_nodes_that_are_free_soonest_are_those_with_most_room() -> None:
     assert allocation.place(job(packing=2)) is not None
     assert allocation.soonest(shape_of(job())) == {2}
     assert allocation.soonest(shape_of(job(num_nodes=2))) == {1, 2}
+
+
+class TestClosedNodes:
+    def test_nothing_is_placed_on_a_closed_node(self) -> None:
+        allocation = Allocation(nodes(3))
+        allocation.close_node("n1")
+        assert [placement.nodes for placement in fill(allocation, job())] == [("n0",), ("n2",)]
+        assert allocation.is_full
+
+    def test_node_that_is_closed_while_it_works_stays_closed_when_it_is_released(self) -> None:
+        allocation = Allocation(nodes(2))
+        both = allocation.place(job(num_nodes=2))
+        assert both is not None
+        allocation.close_node("n0")
+        assert allocation.is_full
+        allocation.release(both)
+        assert [placement.nodes for placement in fill(allocation, job(packing=2))] == [("n1",)] * 2
+        assert allocation.place(job(num_nodes=2)) is None
+
+    def test_job_that_needs_the_closed_node_is_impossible(self) -> None:
+        allocation = Allocation(nodes(2))
+        allocation.close_node("n0")
+        allocation.close_node("n0")
+        reason = allocation.why_impossible(job(num_nodes=2))
+        assert reason is not None and "this launcher has 1" in reason
