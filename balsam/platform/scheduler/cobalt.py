@@ -30,7 +30,7 @@ __all__ = ["Cobalt"]
 
 B = BatchJobState
 
-#: qstat(1) of Cobalt, "State": https://github.com/ido/cobalt/blob/master/man/qstat.1
+#: https://github.com/ido/cobalt/blob/master/man/POSIX/qstat.1 and, for holds, qhold.1 beside it
 _STATES = {
     "queued": B.QUEUED, "hold": B.QUEUED, "user_hold": B.QUEUED, "admin_hold": B.QUEUED,
     "dep_hold": B.QUEUED, "dep_fail": B.QUEUED, "maxrun_hold": B.QUEUED, "user_dep_hold": B.QUEUED,
@@ -42,6 +42,8 @@ _STATES = {
 _COLUMNS = (
     "JobID", "User", "State", "Queue", "Nodes", "Project", "WallTime", "TimeRemaining", "JobName", "Command",
 )  # fmt: skip
+#: Cobalt prefers this variable.
+_OTHER_HEADERS = ("CQSTAT_HEADER",)
 _HEADER = [name.lower() for name in _COLUMNS]
 _ID_LINE = re.compile(r"^(\d+)\n", re.MULTILINE | re.ASCII)
 _REFUSALS = (
@@ -77,17 +79,15 @@ class Cobalt:
 
     def status_command(self, user: str) -> Command:
         """Return the command."""
-        return Command(["qstat", "-u", user], {"QSTAT_HEADER": ":".join(_COLUMNS)})
+        return Command(["qstat", "-u", user], {"QSTAT_HEADER": ":".join(_COLUMNS)}, unset=_OTHER_HEADERS)
 
     def parse_status(self, answer: Answer, user: str = "") -> Listing:
-        """Read the table; of a user who has no batch job, Cobalt says nothing at all."""
-        if answer.is_ok and not answer.stdout.strip() and not answer.stderr.strip():
-            return Listing()
+        """Read the table; its header is there for a user who has no batch job, too."""
         lines = _below(answer.stdout, _HEADER)
         problem = "" if answer.is_ok else answer.words
         rows = [_words(line) for line in lines or () if line.strip()]
         good = [row for row in rows if row is not None]
-        if not problem and (not lines or len(good) < len(rows) or not answer.stdout.endswith("\n")):
+        if not problem and (lines is None or len(good) < len(rows) or not answer.stdout.endswith("\n")):
             problem = f"the answer of qstat is cut short or garbled: {answer.stdout[-200:]!r}"
         if answer.stdout and not answer.stdout.endswith("\n"):
             good = good[:-1]
@@ -139,7 +139,8 @@ class Cobalt:
 
     def time_left_command(self, scheduler_id: str) -> Command:
         """Return the command."""
-        return Command(["qstat", scheduler_id], {"QSTAT_HEADER": "JobID:TimeRemaining"})
+        environ = {"QSTAT_HEADER": "JobID:TimeRemaining"}
+        return Command(["qstat", scheduler_id], environ, unset=_OTHER_HEADERS)
 
     def parse_time_left(self, answer: Answer) -> float | None:
         """Read the one row."""
@@ -149,11 +150,12 @@ class Cobalt:
 
 
 def _below(text: str, header: list[str]) -> list[str] | None:
-    """Return the lines below the header and its rule; None without such a header."""
+    """Return the lines below the header and its rule, which is there without rows, too; else None."""
     lines = iter(text.split("\n"))
     for line in lines:
         if line.lower().split() == header:
-            return [line for line in lines if line.strip("= \t")]
+            rule = next(lines, "").strip()
+            return list(lines) if rule and not rule.strip("=") else None
     return None
 
 

@@ -27,12 +27,12 @@ _GONE = ("no matching job found", "job has already finished", "is not found")
 _WINDOW = re.compile(
     r"^\s*(\d+)\s+(?:(UNLIMITED)|(?:(\d+) hours? ?)?(?:(\d+) minutes? ?)?(?:\d+ seconds?)?)\s*$"
 )
-#: As on Summit, the one machine whose compute nodes are selected by CN: cores that are slots, and its queue.
+#: As on Summit, the one machine whose compute nodes are selected by CN; and its queue.
 _COMPUTE_NODES = "select[CN]"
-_SLOTS_PER_NODE = 42
 _QUEUE = "batch"
 _UNLIMITED_MIN = 24 * 60
 _FORMAT = " ".join(lsf_records.FIELDS)
+_ENVIRON = {**UTC_ENVIRON, "LSB_HMS_TIME_FORMAT": "N"}
 
 
 def _now() -> datetime:
@@ -59,7 +59,7 @@ class Lsf:
             "bsub", "-J", request.name, *(["-P", request.project] if request.project else []),
             *(["-q", request.queue] if request.queue else []), "-nnodes", str(request.num_nodes),
             "-W", clock(request.wall_time_min).removesuffix(":00"), "-cwd", str(request.cwd),
-            "-o", f"{request.output}.out",
+            "-o", f"{request.output}.output",
             *request.extra_flags, script_word(request.script),
         ])  # fmt: skip
 
@@ -69,7 +69,7 @@ class Lsf:
 
     def status_command(self, user: str) -> Command:
         """Return the command."""
-        return Command(["bjobs", "-a", "-u", user, "-o", _FORMAT, "-json"], UTC_ENVIRON)
+        return Command(["bjobs", "-a", "-u", user, "-o", _FORMAT, "-json"], _ENVIRON)
 
     def parse_status(self, answer: Answer, user: str = "") -> Listing:
         """Read the records, which bjobs has counted."""
@@ -81,7 +81,7 @@ class Lsf:
         """Return the command."""
         which = ["-u", user or "all", "-J", name] if name else ["-u", "all"]
         argv = ["bjobs", "-a", *which, "-o", _FORMAT, "-json", *([] if name else scheduler_ids)]
-        return Command(argv, UTC_ENVIRON)
+        return Command(argv, _ENVIRON)
 
     def parse_history(self, answer: Answer) -> History:
         """Read the records; ids that are unknown are in a whole answer, too."""
@@ -107,7 +107,7 @@ class Lsf:
             if match:
                 hours, rest = (count(text or "0") or 0 for text in match.group(3, 4))
                 idle_min = _UNLIMITED_MIN if match[2] else hours * 60 + rest
-                found.append(BackfillWindow((count(match[1]) or 0) // _SLOTS_PER_NODE, idle_min))
+                found.append(BackfillWindow((count(match[1]) or 0) // lsf_records.SLOTS_PER_NODE, idle_min))
         found = [window for window in found if window.num_nodes and window.wall_time_min]
         found.sort(key=lambda window: -window.wall_time_min)
         return {_QUEUE: found} if found else {}
@@ -126,7 +126,7 @@ class Lsf:
 
     def time_left_command(self, scheduler_id: str) -> Command:
         """Return the command."""
-        return Command(["bjobs", "-o", _FORMAT, "-json", scheduler_id], UTC_ENVIRON)
+        return Command(["bjobs", "-o", _FORMAT, "-json", scheduler_id], _ENVIRON)
 
     def parse_time_left(self, answer: Answer) -> float | None:
         """Read the one record."""

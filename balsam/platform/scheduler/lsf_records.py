@@ -6,21 +6,23 @@ from datetime import datetime
 from typing import Any
 
 from balsam.lib.commands import Answer
-from balsam.platform.scheduler.answers import merged, merged_past, native
+from balsam.platform.scheduler.answers import count, merged, merged_past, native
 from balsam.platform.scheduler.contract import History, Listing, PastBatchJob, QueuedBatchJob
 from balsam.platform.scheduler.lenient_json import decode, salvage
 from balsam.platform.scheduler.times import utc, utc_without_year
 from balsam.states import BatchJobEnd, BatchJobState
 
-__all__ = ["FIELDS", "history", "listing"]
+__all__ = ["FIELDS", "SLOTS_PER_NODE", "history", "listing"]
 
 B, E = BatchJobState, BatchJobEnd
 _Record = Mapping[str, str]
 
-#: https://www.ibm.com/docs/en/spectrum-lsf/10.1.0?topic=options-o
+#: As on Summit: cores that are slots.
+SLOTS_PER_NODE = 42
+#: https://www.ibm.com/docs/en/SSWRJV_10.1.0/lsf_command_ref/bjobs.o.1.html
 FIELDS = (
-    "jobid", "stat", "user", "queue", "job_name", "proj_name", "runtimelimit", "time_left", "pend_reason",
-    "exit_code", "exit_reason", "submit_time", "start_time", "finish_time", "command",
+    "jobid", "stat", "user", "queue", "job_name", "proj_name", "nreq_slot", "runtimelimit", "time_left",
+    "pend_reason", "exit_code", "exit_reason", "submit_time", "start_time", "finish_time", "command",
 )  # fmt: skip
 #: https://www.ibm.com/docs/en/spectrum-lsf/10.1.0?topic=bjobs-description
 _STATES = {
@@ -28,7 +30,7 @@ _STATES = {
     "FWD_PEND": B.QUEUED, "RUN": B.RUNNING, "USUSP": B.RUNNING, "SSUSP": B.RUNNING, "UNKWN": B.UNKNOWN,
     "ZOMBI": B.UNKNOWN, "DONE": B.FINISHED, "EXIT": B.FINISHED,
 }  # fmt: skip
-#: https://www.ibm.com/docs/en/spectrum-lsf/10.1.0?topic=jobs-termination-reasons-displayed-by-lsf
+#: https://www.ibm.com/docs/SSWRJV_10.1.0/lsf_admin/termination_reasons_lsf.html
 _TERMINATIONS = {
     "TERM_RUNLIMIT": E.TIMEOUT, "TERM_DEADLINE": E.TIMEOUT, "TERM_WINDOW": E.TIMEOUT,
     "TERM_OWNER": E.CANCELLED, "TERM_ADMIN": E.CANCELLED, "TERM_FORCE_OWNER": E.CANCELLED,
@@ -118,6 +120,7 @@ def _queued(record: _Record) -> QueuedBatchJob:
         name=_name(record),
         queue=record.get("QUEUE", ""),
         project=record.get("PROJ_NAME", ""),
+        num_nodes=_num_nodes(record),
         wall_time_min=int(limit[1]) if limit else None,
         time_remaining_min=int(left[1]) * 60.0 + int(left[2]) if left else None,
         command=record.get("COMMAND", ""),
@@ -152,6 +155,12 @@ def _end(record: _Record) -> tuple[BatchJobEnd | None, str]:
         return _TERMINATIONS[word[0]], reason
     end = E.TIMEOUT if code == _RUNLIMIT_CODE else E.FAILED
     return end, reason or (f"exit code {code}" if code else "")
+
+
+def _num_nodes(record: _Record) -> int | None:
+    """Return the nodes; None where they are no nodes as Summit's, of which alone the slots are known."""
+    nodes, rest = divmod(count(record.get("NREQ_SLOT", "")) or 0, SLOTS_PER_NODE)
+    return nodes if nodes and not rest else None
 
 
 def _number(record: _Record) -> str:

@@ -53,7 +53,7 @@ class Pbs:
         return Command([
             "qsub", "-N", request.name, *(["-A", request.project] if request.project else []),
             *(["-q", request.queue] if request.queue else []), "-l", f"select={request.num_nodes}",
-            "-l", f"walltime={clock(request.wall_time_min)}", "-j", "oe", "-o", f"{request.output}.out",
+            "-l", f"walltime={clock(request.wall_time_min)}", "-j", "oe", "-o", f"{request.output}.output",
             *request.extra_flags, script_word(request.script),
         ], cwd=str(request.cwd))  # fmt: skip
 
@@ -66,7 +66,7 @@ class Pbs:
         return Command(["qstat", "-f", "-F", "json"], UTC_ENVIRON)
 
     def parse_status(self, answer: Answer, user: str = "") -> Listing:
-        """Read the batch jobs; where there is none, some versions say nothing at all."""
+        """Read the batch jobs; where there is none, PBS says at least who it is."""
         return pbs_jobs.listing(answer, user)
 
     def history_command(

@@ -31,15 +31,14 @@ _Job = tuple[str, Mapping[str, Any]]
 
 def listing(answer: Answer, user: str) -> Listing:
     """Read what qstat has answered."""
-    is_silent = answer.is_ok and not answer.stdout.strip() and not answer.stderr.strip()
-    jobs, problem = ([], "") if is_silent else _jobs(answer)
+    jobs, problem = _jobs(answer)
     mine = [job for job in jobs if user in ("", _text(job[1], "Job_Owner").partition("@")[0])]
     return Listing(jobs=merged(map(_queued, mine)), is_complete=not problem, problem=problem)
 
 
 def history(answer: Answer) -> History:
-    """Read what qstat -x has answered."""
-    if answer.returncode and "job_history_enable" in answer.stderr:
+    """Read what qstat -x has answered; without history it says so and ends with 0."""
+    if answer.returncode is not None and "job_history_enable" in answer.stderr:
         return History(problem="PBS keeps no history here")
     jobs, problem = _jobs(answer)
     return History(jobs=merged_past(map(_past, jobs)), is_complete=not problem, problem=problem)

@@ -60,7 +60,7 @@ class Slurm:
         output = str(request.output).replace("%", "%%")
         return Command([
             "sbatch", "--parsable", f"--job-name={request.name}", f"--chdir={request.cwd}",
-            f"--output={output}.out", *([f"--account={request.project}"] if request.project else []),
+            f"--output={output}.output", *([f"--account={request.project}"] if request.project else []),
             *([f"--partition={request.queue}"] if request.queue else []), f"--nodes={request.num_nodes}",
             f"--time={clock(request.wall_time_min)}", *request.extra_flags, script_word(request.script),
         ])  # fmt: skip
