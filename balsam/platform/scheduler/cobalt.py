@@ -85,7 +85,7 @@ class Cobalt:
         """Read the table; its header is there for a user who has no batch job, too."""
         lines = _below(answer.stdout, _HEADER)
         problem = "" if answer.is_ok else answer.words
-        rows = [_words(line) for line in lines or () if line.strip()]
+        rows = [_words(line) for line in lines or ()]
         good = [row for row in rows if row is not None]
         if not problem and (lines is None or len(good) < len(rows) or not answer.stdout.endswith("\n")):
             problem = f"the answer of qstat is cut short or garbled: {answer.stdout[-200:]!r}"
@@ -150,12 +150,17 @@ class Cobalt:
 
 
 def _below(text: str, header: list[str]) -> list[str] | None:
-    """Return the lines below the header and its rule, which is there without rows, too; else None."""
+    """Return the lines below the header and its rule, which is there without rows, too; else None.
+
+    A rule that is as wide as rows have made it, and without any, has lost them.
+    """
     lines = iter(text.split("\n"))
     for line in lines:
         if line.lower().split() == header:
-            rule = next(lines, "").strip()
-            return list(lines) if rule and not rule.strip("=") else None
+            rule, rows = next(lines, "").strip(), [row for row in lines if row.strip()]
+            is_rule = bool(rule) and not rule.strip("=")
+            is_plausible = bool(rows) or len(rule) <= sum(len(name) + 2 for name in header)
+            return rows if is_rule and is_plausible else None
     return None
 
 
