@@ -15,22 +15,31 @@ _LONGEST_PAUSE_SEC = 3600.0
 @dataclass(slots=True)
 class _Trouble:
     failures: int
+    failed_at: float
     until: float
     reason: str
 
 
 class Patience:
-    """Launches in vain by queue: each one in a row doubles the pause before the next."""
+    """Launches in vain by queue: each one in a row doubles the pause before the next.
+
+    Those asked for before the last failure was known have failed with it, and count no further.
+    """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._troubles: dict[str, _Trouble] = {}
 
-    def failed(self, queue: str, reason: str) -> float:
-        """Note a launch in vain; return the seconds until the next one."""
-        failures = self._troubles[queue].failures + 1 if queue in self._troubles else 1
+    def failed(self, queue: str, reason: str, age_sec: float = 0.0) -> float:
+        """Note a launch in vain that was asked for ``age_sec`` ago; return the seconds until the next one."""
+        now = self._clock()
+        trouble = self._troubles.get(queue)
+        if trouble is not None and now - age_sec < trouble.failed_at:
+            trouble.reason = reason
+            return max(0.0, trouble.until - now)
+        failures = trouble.failures + 1 if trouble is not None else 1
         pause_sec = min(_LONGEST_PAUSE_SEC, _FIRST_PAUSE_SEC * 2.0 ** min(failures - 1, 16))
-        self._troubles[queue] = _Trouble(failures, self._clock() + pause_sec, reason)
+        self._troubles[queue] = _Trouble(failures, now, now + pause_sec, reason)
         return pause_sec
 
     def succeeded(self, queue: str) -> None:

@@ -59,7 +59,7 @@ class VainLaunches:
         else:
             why = f"{info.end}: {info.reason}" if info.reason else f"{info.end}"
             reason = f"batch job {info.scheduler_id or info.batch_job_id} ended ({why}) and had run no job"
-        pause_sec = self._patience.failed(watched.queue, reason)
+        pause_sec = self._patience.failed(watched.queue, reason, info.age_sec(info.created))
         logger.warning(
             "Queue %s: %s. Nothing is submitted to it for %s",
             watched.queue,

@@ -29,6 +29,16 @@ def test_each_launch_in_vain_doubles_the_pause_up_to_an_hour(clock: Clock):
     assert [patience.failed("q", "why") for _ in range(9)] == [30, 60, 120, 240, 480, 960, 1920, 3600, 3600]
 
 
+def test_launches_of_one_wave_count_as_one(clock: Clock):
+    patience = Patience(clock)
+    assert patience.failed("q", "first", age_sec=20) == 30
+    clock.now += 5
+    assert patience.failed("q", "second", age_sec=24) == 25
+    assert patience.held_back()["q"].startswith("second")
+    clock.now += 60
+    assert patience.failed("q", "third", age_sec=20) == 60
+
+
 def test_queue_is_held_back_with_the_reason_until_the_pause_is_over(clock: Clock):
     patience = Patience(clock)
     assert patience.next_change_sec() is None
