@@ -3,6 +3,7 @@
 The template runs in jinja2's sandbox, once; a name that is not known is an error with file and line.
 """
 
+import os
 import shlex
 import shutil
 import sys
@@ -86,8 +87,15 @@ def _variables(desk: Desk, request: BatchJobRequest) -> dict[str, Any]:
         "pg_bin": _word(Path(pg_ctl).parent if pg_ctl else balsam_bin),
         "balsam_db_path": db_path,
         "balsam_site_path": db_path,
-        "launcher_cmd": f"{_word(Path(balsam_bin) / 'balsam')} launcher",
+        "launcher_cmd": f"{_own_home()}{_word(Path(balsam_bin) / 'balsam')} launcher",
     }
+
+
+def _own_home() -> str:
+    """Return what gives a launcher this process's settings; schedulers may not pass variables on."""
+    if not os.environ.get("BALSAM_HOME"):
+        return ""
+    return f"env BALSAM_HOME={_word(balsam_home().absolute())} "
 
 
 def _word(path: Path | str) -> str:

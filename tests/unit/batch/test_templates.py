@@ -66,6 +66,10 @@ def test_paths_are_one_word_wherever_the_database_is(render: Any, tmp_path: Path
     assert done.stdout == f"{tmp_path}/it's my db|{tmp_path}/it's my db/data|"
 
 
+def test_the_launcher_has_the_settings_of_the_submission(render: Any, local_queue: Path):
+    assert f"env BALSAM_HOME={local_queue} /" in render("exec {{ launcher_cmd }}")
+
+
 def test_a_path_with_control_characters_is_refused(render: Any):
     with pytest.raises(UsageError, match="control characters"):
         render("{{ balsam_db_path }}", db_path=Path("/a\nb"))
