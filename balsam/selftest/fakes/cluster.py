@@ -16,6 +16,8 @@ __all__ = ["Cluster", "Refusal", "python_words", "user_name"]
 _START_PATIENCE_SEC = 30.0
 #: Ends that leave a batch job no time to write anything down.
 _SUDDEN = ("node_fail", "out_of_memory")
+#: Whose accounts hold more than one batch job of an id.
+_REMEMBER = ("slurm",)
 
 
 class Refusal(Exception):
@@ -128,6 +130,8 @@ class Cluster:
     def _next_id(self, *, reuses_id: bool) -> int:
         ended = self.ledger.jobs("state = 'ended'") if reuses_id else []
         if ended:
+            if self.settings.scheduler not in _REMEMBER:
+                self.ledger.execute("UPDATE job SET is_forgotten = 1 WHERE id = ?", ended[0].id)
             return ended[0].id
         ((last,),) = self.ledger.execute("SELECT coalesce(max(id), 1000) FROM job")
         return int(str(last)) + 1

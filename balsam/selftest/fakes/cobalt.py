@@ -72,12 +72,12 @@ def _qsub(call: Call) -> Reply:
     options, words = parse(call.argv, _QSUB)
     if not words:
         raise BadWords("No command specified")
-    script = os.path.abspath(words[0])
+    script = call.path(words[0])
     given, _ = parse(directives(script, "#COBALT"), _QSUB)
     said = {name: options.last(name, given.last(name)) for name in _NAMES}
     if not said["time"] or not said["nodes"]:
         raise BadWords("'-n' and '-t' are required")
-    cwd = os.path.abspath(said["cwd"])
+    cwd = call.path(said["cwd"])
     prefix = said["output"] or "%j"
     request = {
         "name": said["name"] or "N/A",
@@ -126,8 +126,8 @@ def _qstat(call: Call) -> Reply:
     options, words = parse(call.argv, _QSTAT)
     names = (options.last("header") or call.environ.get("QSTAT_HEADER") or _DEFAULT_HEADER).split(":")
     jobs = [job for job in listed(call, options.last("user")) if not words or str(job.id) in words]
-    if not jobs:
-        return Reply(code=1 if words else 0)
+    if words and not jobs:
+        return Reply(code=1)
     fields = [{name.lower(): text for name, text in _fields(call, job).items()} for job in jobs]
     rows = [pick(row, [name.lower() for name in names]) for row in fields]
     widths = [max(map(len, column)) for column in zip(names, *rows, strict=True)]

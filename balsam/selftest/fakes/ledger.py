@@ -59,7 +59,8 @@ CREATE TABLE IF NOT EXISTS mischief (
     probability REAL NOT NULL,
     seed TEXT NOT NULL,
     seconds REAL NOT NULL,
-    tries INTEGER NOT NULL DEFAULT 0
+    tries INTEGER NOT NULL DEFAULT 0,
+    hits INTEGER NOT NULL DEFAULT 0
 );
 """
 

@@ -18,27 +18,29 @@ def listed(call: Call, user: str = "", *, ended_for_sec: float = 0.0) -> list[Jo
     jobs = call.cluster.ledger.jobs(
         "NOT is_forgotten AND listed_from <= ? AND (state <> 'ended' OR ended > ?)", now, now - ended_for_sec
     )
+    jobs = list({job.id: job for job in jobs}.values())
     if call.prank("flood"):
         jobs += [_made_up(number, user or "somebody", now) for number in range(_FLOOD)]
     return [job for job in jobs if user in ("", job.user)]
 
 
-def account_of(call: Call, *, since: float = 0.0) -> list[Job]:
-    """Return the batch jobs that had not ended at a time, from the account."""
-    return call.cluster.ledger.jobs(
-        "NOT is_forgotten AND listed_from <= ? AND (ended IS NULL OR ended >= ?)", time.time(), since
-    )
+def account_of(call: Call, name: str = "", *, with_duplicates: bool = False) -> list[Job]:
+    """Return the batch jobs of a name, '' is any, from the account: of an id the youngest, or all."""
+    jobs = call.cluster.ledger.jobs("NOT is_forgotten AND listed_from <= ?", time.time())
+    found = [job for job in jobs if name in ("", job.name)]
+    return found if with_duplicates else list({job.id: job for job in found}.values())
 
 
 def shown_time(call: Call, layout: str, seconds: float) -> str:
-    """Write a local time as the batch system's clock shows it."""
+    """Write a time, of the zone of whoever calls, as the batch system's clock shows it."""
     prank = call.prank("clock-ahead", "clock-behind")
-    return _written(layout, seconds + (prank.seconds if prank else 0.0))
+    is_utc = call.environ.get("TZ", "").startswith("UTC")
+    return _written(layout, seconds + (prank.seconds if prank else 0.0), is_utc=is_utc)
 
 
 @lru_cache(maxsize=64)
-def _written(layout: str, seconds: float) -> str:
-    return time.strftime(layout, time.localtime(seconds))
+def _written(layout: str, seconds: float, *, is_utc: bool) -> str:
+    return time.strftime(layout, time.gmtime(seconds) if is_utc else time.localtime(seconds))
 
 
 def _made_up(number: int, user: str, now: float) -> Job:

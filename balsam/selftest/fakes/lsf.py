@@ -86,10 +86,10 @@ def _bsub(call: Call) -> Reply:
     options, words = parse(call.argv, _BSUB)
     if not words:
         raise BadWords("Empty job. Job not submitted.")
-    script = os.path.abspath(words[0])
+    script = call.path(words[0])
     given, _ = parse(directives(script, "#BSUB"), _BSUB)
     said = {name: options.last(name, given.last(name)) for name in _NAMES}
-    cwd = os.path.abspath(said["cwd"])
+    cwd = call.path(said["cwd"])
     stdout = os.path.join(cwd, said["stdout"].replace("%J", "%j") or os.devnull)
     request = {
         "name": said["name"] or os.path.basename(script),

@@ -26,7 +26,9 @@ def main(argv: Sequence[str]) -> int:
     return reply.code
 
 
-def answer(directory: str, command: str, argv: Sequence[str], environ: Mapping[str, str]) -> Reply:
+def answer(
+    directory: str, command: str, argv: Sequence[str], environ: Mapping[str, str], cwd: str = ""
+) -> Reply:
     """Run a command within this process; nothing is printed, and nothing waits."""
     with Ledger(directory) as ledger:
         cluster = Cluster(ledger)
@@ -41,7 +43,8 @@ def answer(directory: str, command: str, argv: Sequence[str], environ: Mapping[s
             return speech.trouble(command, is_done=False)
         play(cluster, pranks)
         try:
-            reply = run(Call(cluster, command, list(argv), environ, pranks))
+            call = Call(cluster, command, list(argv), environ=environ, cwd=cwd or os.getcwd(), pranks=pranks)
+            reply = run(call)
         except BadWords as error:
             reply = Reply(stderr=f"{command}: {error}\n", code=speech.USAGE_CODE)
         cluster.pass_time()

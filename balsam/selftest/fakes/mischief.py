@@ -5,7 +5,7 @@ import time
 from balsam.selftest.fakes.cluster import Cluster
 from balsam.selftest.fakes.ledger import Job, Ledger
 
-__all__ = ["KINDS", "Prank", "Reply", "arm", "disarm", "play", "spoil", "take"]
+__all__ = ["KINDS", "Prank", "Reply", "arm", "befallen", "disarm", "play", "spoil", "take"]
 
 #: Kind -> the role of the commands it befalls ('' is any; 'job': a batch job, whatever is called), and what
 #: it does, for people.
@@ -82,7 +82,13 @@ def arm(
 
 def disarm(ledger: Ledger) -> None:
     """Behave from now on."""
-    ledger.execute("DELETE FROM mischief")
+    ledger.execute("UPDATE mischief SET times = 0")
+
+
+def befallen(ledger: Ledger) -> int:
+    """Count the mischief there has been."""
+    ((count,),) = ledger.execute("SELECT coalesce(sum(hits), 0) FROM mischief")
+    return int(str(count))
 
 
 def take(ledger: Ledger, command: str, role: str) -> list[Prank]:
@@ -99,7 +105,10 @@ def take(ledger: Ledger, command: str, role: str) -> list[Prank]:
             likely = float(str(probability))
             hits = likely >= 1 or _chance(str(seed), int(str(tries))) < likely
             ledger.execute(
-                "UPDATE mischief SET tries = tries + 1, times = times - ? WHERE number = ?", int(hits), number
+                "UPDATE mischief SET tries = tries + 1, hits = hits + ?1, times = times - ?1 "
+                "WHERE number = ?2",
+                int(hits),
+                number,
             )
             if hits:
                 pranks.append(Prank(str(kind), float(str(seconds))))

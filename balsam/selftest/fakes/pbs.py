@@ -78,14 +78,14 @@ def _qsub(call: Call) -> Reply:
     options, words = parse(call.argv, _QSUB)
     if not words:
         raise BadWords("a script is to be named")
-    script = os.path.abspath(words[0])
+    script = call.path(words[0])
     given, _ = parse(directives(script, "#PBS"), _QSUB)
     said = {
         name: options.last(name, given.last(name))
         for name in ("name", "project", "queue", "stdout", "stderr")
     }
     resources = _resources(given) | _resources(options)
-    cwd, name = os.getcwd(), said["name"] or os.path.basename(script)[:15]
+    cwd, name = call.cwd, said["name"] or os.path.basename(script)[:15]
     stdout = os.path.join(cwd, said["stdout"] or f"{name}.o%j")
     request = {
         "name": name,

@@ -1,5 +1,6 @@
 """The batch systems there are fakes of."""
 
+import os
 from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import Protocol
@@ -17,13 +18,19 @@ class Call:
     """One call of one command."""
 
     def __init__(
-        self, cluster: Cluster, command: str, argv: list[str], environ: Mapping[str, str], pranks: list[Prank]
-    ) -> None:
+        self, cluster: Cluster, command: str, argv: list[str], *, environ: Mapping[str, str], cwd: str,
+        pranks: list[Prank],
+    ) -> None:  # fmt: skip
         self.cluster = cluster
         self.command = command
         self.argv = argv
         self.environ = environ
+        self.cwd = cwd
         self.pranks = pranks
+
+    def path(self, *parts: str) -> str:
+        """Return a path as whoever calls means it."""
+        return os.path.abspath(os.path.join(self.cwd, *parts))
 
     def prank(self, *kinds: str) -> Prank | None:
         """Return the mischief of one of these kinds that befalls this call."""

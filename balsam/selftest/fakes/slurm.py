@@ -80,10 +80,10 @@ def _sbatch(call: Call) -> Reply:
     options, words = parse(call.argv, _SBATCH)
     if not words:
         raise BadWords("error: a batch script is to be named")
-    script = os.path.abspath(words[0])
+    script = call.path(words[0])
     given, _ = parse(directives(script, "#SBATCH"), _SBATCH)
     said = {name: options.last(name, given.last(name)) for name in _NAMES}
-    cwd = os.path.abspath(said["cwd"])
+    cwd = call.path(said["cwd"])
     stdout = os.path.join(cwd, said["stdout"] or "slurm-%j.out")
     request = {
         "name": said["name"] or os.path.basename(script),

@@ -70,11 +70,9 @@ def sacct(call: Call) -> Reply:
     names = [name.split("%")[0] for name in options.last("format", "JobID,JobName,State,ExitCode").split(",")]
     wanted = [word for word in options.last("ids").split(",") if word]
     jobs = [
-        job for job in account_of(call)
-        if (not wanted or str(job.id) in wanted) and options.last("name", job.name) == job.name
+        job for job in account_of(call, options.last("name"), with_duplicates="duplicates" in options)
+        if not wanted or str(job.id) in wanted
     ]  # fmt: skip
-    if "duplicates" not in options:
-        jobs = list({job.id: job for job in jobs}.values())
     delimiter = options.last("delimiter", "|")
     rows = [pick(_fields(call, job), [_SACCT_NAMES.get(n.lower(), n.lower()) for n in names]) for job in jobs]
     head = [] if "bare" in options else [names]

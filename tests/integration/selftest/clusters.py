@@ -4,7 +4,7 @@ import subprocess
 from pathlib import Path
 
 from balsam.selftest.fakes.ledger import Job, Ledger
-from balsam.selftest.fakes.mischief import arm
+from balsam.selftest.fakes.mischief import arm, disarm
 from balsam.selftest.setting_up import make_fake
 from tests.waiting import wait_until
 
@@ -78,6 +78,8 @@ class FakeCluster:
 
     def stop(self) -> None:
         """End all its batch jobs."""
+        with Ledger(self.directory) as ledger:
+            disarm(ledger)
         for job in self.taken():
             if job.state != "ended":
                 with Ledger(self.directory) as ledger:
