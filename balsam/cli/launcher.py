@@ -36,7 +36,7 @@ _LINE_SEC = 0.5
     "--time-limit-minutes",
     type=click.FloatRange(min=0),
     default=0,
-    help="Stop after this; 0: no limit.",
+    help="Stop after this; 0: with the batch job.",
 )
 @click.option(
     "--num-transition-threads", type=click.IntRange(min=0), help="Hooks and staging done at once; 0: none."

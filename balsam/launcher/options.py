@@ -41,10 +41,23 @@ class LauncherOptions:
     #: Parallel jobs that this launcher starts in all, since a machine's MPI launcher bears no more of them in
     #: one batch job; 0 for any number.
     max_parallel_starts: int = 0
+    #: Who was asked for the time limit; '' for the user.
+    time_source: str = ""
     #: The batch job this launcher runs in, as its scheduler names it; '' outside of one.
     scheduler_id: str = ""
     #: How long to stay, with nothing to run, for work that somebody else may make ready.
     idle_sec: float = 60.0
+
+    @property
+    def time_text(self) -> str:
+        """Say in words when the launcher stops, and who says so."""
+        if self.time_limit_min is not None:
+            return (
+                f"Stops after {self.time_limit_min:.1f} min, by {self.time_source or '--time-limit-minutes'}"
+            )
+        if self.time_source:
+            return f"No time limit: none was given, and {self.time_source} tells none"
+        return "No time limit: none was given"
 
     @property
     def grace_sec(self) -> float:

@@ -45,6 +45,7 @@ def run_launcher(options: LauncherOptions, show: Show | None = None) -> tuple[Ta
         backup_count=settings.LOG_BACKUP_COUNT,
     )
     logger.info("Launcher %s on %d nodes: %s", options, len(nodes), ", ".join(node.name for node in nodes))
+    logger.info(options.time_text)
 
     async def run() -> Tally:
         head = Head(options, nodes, log_path.parent)

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from balsam.config import UserSettings
 from balsam.exceptions import ConfigError
+from balsam.launcher.batch_job import surrounding_batch_job
 from balsam.launcher.options import LauncherOptions
 from balsam.lib.processes import this_process
 from balsam.platform.machines import Machine
@@ -22,7 +23,7 @@ def in_surroundings(
     options: LauncherOptions, settings: UserSettings, machine: Machine, nodes: Sequence[Node]
 ) -> LauncherOptions:
     """Return the options of a launcher on these nodes; raises ConfigError for what is not installed."""
-    options = replace(options, names_hosts="SLURM_JOB_ID" in os.environ, gpu_kind=machine.gpu_kind)
+    options = replace(_in_batch_job(options), gpu_kind=machine.gpu_kind)
     elsewhere = [node.name for node in nodes if not is_this_host(node.name, os.environ)]
     if elsewhere:
         options = replace(options, worker_launcher=_worker_launcher(settings))
@@ -41,6 +42,18 @@ def in_surroundings(
         max_concurrent=settings.MAX_CONCURRENT_MPIRUNS if mpirun else None,
         max_parallel_starts=settings.MAX_MPI_LAUNCHES_PER_ALLOCATION,
     )
+
+
+def _in_batch_job(options: LauncherOptions) -> LauncherOptions:
+    """Add the name of the batch job around this launcher, and its time where the user has given none."""
+    batch_job = surrounding_batch_job(os.environ)
+    if batch_job is None:
+        return options
+    options = replace(options, scheduler_id=batch_job.scheduler_id, names_hosts=not batch_job.is_local)
+    if options.time_limit_min is not None:
+        return options
+    name = f"batch job {batch_job.scheduler_id} of {batch_job.scheduler}"
+    return replace(options, time_limit_min=batch_job.time_limit_min(), time_source=name)
 
 
 def node_description(options: LauncherOptions, settings: UserSettings, machine: Machine) -> NodeDescription:

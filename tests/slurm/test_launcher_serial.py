@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from balsam.core.models import ApplicationDefinition, BalsamJob
+from balsam.core.models import ApplicationDefinition, BalsamJob, Session
 from tests.launching import lines, script
 from tests.slurm.batch import job_states, submit_launcher
 from tests.slurm.cluster import SlurmCluster
@@ -87,3 +87,14 @@ def test_jobs_of_a_node_that_dies_are_run_on_the_others(slurm: SlurmCluster, tmp
     again = [of_job for of_job in traces_of(traces, count) if len(of_job) > 1]
     assert [of_job[0] for of_job in again] == ["n3"], "one job was lost, and run again elsewhere"
     assert again[0][1] != "n3"
+
+
+def test_launcher_takes_its_time_from_the_batch_job(slurm: SlurmCluster, db: Path, tmp_path: Path) -> None:
+    add_jobs(tmp_path, 2, "true")
+    BalsamJob.objects.filter(name="j1").update(wall_time_minutes=30)
+    running = submit_launcher(slurm, tmp_path, "-j serial", nodes=1, flags=("--time=10",))
+    assert "1 job may run longer than the time that was left" in running.finish()
+    assert job_states() == {"JOB_FINISHED": 1, "PREPROCESSED": 1}
+    logs = sorted((db / "log").glob("launcher_*.log"), key=lambda path: path.stat().st_mtime)
+    assert f"min, by batch job {running.job_id} of slurm" in logs[-1].read_text()
+    assert Session.objects.get(kind="launcher").scheduler_id == running.job_id
