@@ -22,6 +22,8 @@ from balsam.schemas.batch_jobs import BatchJobInfo
 
 __all__ = ["Desk", "open_desk"]
 
+_OLD_DEFAULTS = ("/usr/bin/qsub", "/usr/bin/qstat")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Desk:
@@ -59,8 +61,12 @@ class Desk:
         return self.adapter.parse_cancel(self.run(self.adapter.cancel_command(scheduler_id)))
 
     def _run(self, command: Command, executable: str) -> Answer:
-        """Run a command, of which the settings may name the executable."""
-        if executable:
+        """Run a command, of which the settings may name the executable.
+
+        What version 0.5 wrote into every settings file, for Cobalt alone, counts only where it is meant.
+        """
+        is_meant = executable not in _OLD_DEFAULTS or Path(executable).name == command.argv[0]
+        if executable and is_meant:
             command = replace(command, argv=[executable, *command.argv[1:]])
         return self.run(command)
 

@@ -222,6 +222,16 @@ def test_the_executables_of_the_settings_are_run(tmp_path: Path, db: Path, reque
     assert commands == ["/opt/tiny/submit", "/opt/tiny/status"]
 
 
+def test_executables_that_old_settings_name_for_another_scheduler_are_not_run(
+    tmp_path: Path, db: Path, request_: BatchJobRequest
+):
+    desk = TinyScheduler().desk(
+        tmp_path, SCHEDULER_SUBMIT_EXE="/usr/bin/qsub", SCHEDULER_STATUS_EXE="/usr/bin/qstat"
+    )
+    assert submit_request(desk, request_).state is B.QUEUED
+    assert refresh(desk).problem == ""
+
+
 # -- what is refused before anything is asked ----------------------------------------------------------
 
 
