@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from balsam.core.models import ApplicationDefinition, BalsamJob, QueuedLaunch
 from tests.commands import Finished, run_balsam
 from tests.contract.test_python_api_document import PYTHON, SHELL, Shell
 from tests.jobs import add_job
+from tests.launching import script
 from tests.slurm.cluster import SlurmCluster
 from tests.waiting import wait_until
 
@@ -121,9 +123,8 @@ def test_what_is_cancelled_here_ends_there(
 def test_batch_jobs_that_balsam_has_not_submitted_are_listed_while_they_last(
     db: Path, queue: SlurmCluster, tmp_path: Path, balsam_cli: Callable[..., Finished]
 ):
-    script = tmp_path / "own.sh"
-    script.write_text("#!/bin/sh\n")
-    job_id = queue.submit(script, "--partition=closed", "--job-name=my own, with | in it")
+    own = script(tmp_path, "own.sh", "#!/bin/sh\n")
+    job_id = queue.submit(own, "--partition=closed", "--job-name=my own, with | in it")
     listing = balsam_cli("ls", "queues").check().stdout
     assert f"\n{job_id} " in listing
     assert "| False" in listing
@@ -141,3 +142,21 @@ def test_a_controller_that_is_away_ends_nothing(
     assert done.returncode == 0
     assert "The scheduler cannot be read, so this is what was known before" in done.stderr
     assert "| closed |" in done.stdout
+
+
+@pytest.mark.parametrize("end", ["exit 1", "kill -9 $$", "echo '\\000\\377 4711'; exit 0"])
+def test_a_submission_whose_answer_is_lost_is_found_by_its_name(
+    db: Path,
+    queue: SlurmCluster,
+    local_queue: Path,
+    tmp_path: Path,
+    balsam_cli: Callable[..., Finished],
+    end: str,
+):
+    wrapper = script(tmp_path, "sbatch", f'#!/bin/sh\n{shutil.which("sbatch")} "$@" >/dev/null\n{end}\n')
+    settings = {"SCHEDULER_CLASS": "slurm", "SCHEDULER_SUBMIT_EXE": str(wrapper)}
+    (local_queue / "settings.json").write_text(json.dumps(settings))
+    balsam_cli(*SUBMIT, "-q", "closed").check()
+    (row,) = launches()
+    assert queue.run("squeue", "-h", "-o", "%i %j").split() == [row["scheduler_id"], row["marker"]]
+    assert row["status"] == "queued"
