@@ -23,8 +23,20 @@ def init(path: Path) -> None:
     cluster = Cluster(path)
     is_new = cluster.init(_migrate)
     register(cluster.db_path)
+    leave_policy()
     click.echo(f"{'Made' if is_new else 'Brought up to date'}: the database {cluster.db_path}")
     click.echo(f"Activate it with:  . balsamactivate {shlex.quote(shortest_name(cluster.db_path))}")
+
+
+def leave_policy() -> None:
+    """Make the queue policy of the service, for the user to edit, unless there is one."""
+    from balsam.config import user_settings
+    from balsam.config.queue_policy import ensure_policy_file
+
+    try:
+        ensure_policy_file(user_settings())
+    except BalsamError as error:  # only the service needs it, and says the same
+        click.echo(f"Warning: {error}", err=True)
 
 
 def shortest_name(db_path: Path) -> str:

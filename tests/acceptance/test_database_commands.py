@@ -61,6 +61,20 @@ def test_init_gives_the_whole_path_where_the_name_is_taken(balsam: Cli, home: Pa
         discard_database(home / "other/db")
 
 
+def test_init_leaves_a_queue_policy_to_edit_and_never_touches_it_again(balsam: Cli, home: Path) -> None:
+    policy = home / ".balsam/theta_policy.ini"
+    assert {"[debug-flat-quad]", "[default]"} <= set(policy.read_text().splitlines())
+    policy.write_text("mine")
+    balsam("init", "db").check()
+    assert policy.read_text() == "mine"
+
+
+def test_init_without_a_policy_still_makes_the_database(balsam: Cli, home: Path, tmp_path: Path) -> None:
+    (tmp_path / "settings.json").write_text("{")
+    done = balsam("init", "db", BALSAM_HOME=str(tmp_path)).check()
+    assert f"Warning: {tmp_path}/settings.json" in done.stderr
+
+
 def test_init_of_an_existing_database_keeps_it(balsam: Cli, home: Path) -> None:
     before = (home / "db/server-info").read_bytes()
     assert "up to date" in balsam("init", "db").check().stdout
