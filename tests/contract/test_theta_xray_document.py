@@ -1,7 +1,7 @@
 """The users' document about a remote client, typed line by line, with plain ssh, which asks for a code.
 
-AlignTK and the scripts of aps-balsam are stand-ins, in `aligntk`. The service, and what it submits, is
-replaced by a launcher over there.
+AlignTK and the scripts of aps-balsam are stand-ins, in `aligntk`, and the batch system over there is Balsam's
+own small queue.
 """
 
 import getpass
@@ -16,9 +16,11 @@ from pathlib import Path
 import pexpect
 import pytest
 
+from balsam.postgres.connecting import short_hostname
 from tests.commands import Finished
 from tests.far import FarSide, NearSide, far_machine, near_side
 from tests.sshd import Login
+from tests.waiting import wait_until
 
 HERE = Path(__file__).parent
 DOCUMENT = (HERE / "documents" / "theta-xray-service.txt").read_text()
@@ -51,6 +53,8 @@ def theta(sockets: Path) -> Iterator[FarSide]:
         shutil.copytree(HERE / "aligntk", far.home / "aps-balsam/aligntk", symlinks=True)
         shutil.move(far.home / "aps-balsam/aligntk/bin", far.home / "aligntk-1.0.2/install/bin")
         yield far
+        if (far.db_path / "server-info").exists():
+            far.balsam("service", "--stop")
 
 
 @pytest.fixture
@@ -105,6 +109,23 @@ def set_up_theta(theta: FarSide) -> None:
     assert "pre_findrst.py" in done.stdout
 
 
+def set_up_service(theta: FarSide) -> None:
+    """Edit the policy as the document says, for a machine of one node, and stand the service up."""
+    home = theta.home / ".balsam"
+    (home / "settings.json").write_text('{"SCHEDULER_CLASS": "local"}')
+    debug, found, default = (home / "theta_policy.ini").read_text().partition("[default]")
+    assert found, "balsam init leaves a policy with the queue"
+    debug = debug.replace("submit-jobs = on", "submit-jobs = off")
+    default = default.replace("submit-jobs = off", "submit-jobs = on").replace(
+        "max-queued = 20", "max-queued = 1"
+    )
+    default = default.replace('"min-nodes": 128,', '"min-nodes": 1,').replace(
+        '"min-time": 0.5,', '"min-time": 0,'
+    )
+    (home / "theta_policy.ini").write_text(debug + found + default)
+    assert "Starting Balsam service" in theta.balsam("service").check().stdout
+
+
 def test_document_works_line_by_line(theta: FarSide, alcfxray1: NearSide) -> None:
     assert SSH_CONFIG in DOCUMENT
     set_up_theta(theta)
@@ -140,19 +161,27 @@ def test_document_works_line_by_line(theta: FarSide, alcfxray1: NearSide) -> Non
     assert asked == [], "the tunnel stays in the background"
 
 
-def test_client_activates_its_directory_and_works_through_the_tunnel(
-    theta: FarSide, alcfxray1: NearSide
-) -> None:
+def count_finished(near: NearSide) -> int:
+    return len(
+        near.run("BALSAM_DB_PATH=~/db balsam ls --state JOB_FINISHED -o ids").check().stdout.splitlines()
+    )
+
+
+def test_workflow_of_a_client_runs_without_a_hand_on_the_server(theta: FarSide, alcfxray1: NearSide) -> None:
     set_up_theta(theta)
+    set_up_service(theta)
     submit = fill_in(block("mkdir ~/db") + block("cd ~/aps-balsam/aligntk"), theta)
     type_at_terminal(alcfxray1, submit.replace("./submit", "./submit --num-nodes 1"))
     done = alcfxray1.run(". balsamactivate ~/db", "balsam ls --verbose", "balsam ls apps").check()
     assert f"{theta.db_path}/data/alcfxray1/find_rst_" in done.stdout
     assert str(alcfxray1.home / "db/data") not in done.stdout
 
-    theta.balsam("launcher", "--consume-all", "--job-mode=serial").check()
-    finished = alcfxray1.run(". balsamactivate ~/db", "balsam ls --state JOB_FINISHED -o ids | wc -l").check()
-    assert finished.stdout.splitlines()[-1] == "3"
+    wait_until(lambda: count_finished(alcfxray1) == 3, 120, what="the end of the workflow")
+    (service_log,) = theta.db_path.glob("log/service_*.log")
+    said = service_log.read_text()
+    assert f"host {short_hostname()}" in said.splitlines()[0]
+    assert "to default: " in said
+    assert "to debug-flat-quad: " not in said
     (output,) = theta.db_path.glob("data/alcfxray1/align_*/amaps")
     assert sorted(path.name for path in output.iterdir()) == [f"slice{n}_slice{n + 1}" for n in range(3)]
     assert [path.name for path in (alcfxray1.home / "db").iterdir()] == ["server-info"]
