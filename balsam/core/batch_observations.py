@@ -99,9 +99,12 @@ class _Plan:
         key = (seen.scheduler, seen.scheduler_id)
         named = self._by_marker.get(seen.name) if seen.name else None
         if named is not None and named.scheduler == seen.scheduler:
-            if not named.scheduler_id and key in self._live:
-                self._end_former(self._live[key])
-            return named if named.scheduler_id in ("", seen.scheduler_id) else None
+            if named.scheduler_id not in ("", seen.scheduler_id):
+                return None
+            other = self._live.get(key, named)
+            if other is not named and (not named.scheduler_id or seen.state is not B.FINISHED):
+                self._end_former(other)
+            return named
         row = self._live.get(key)
         if row is not None and seen.name and row.seen_by_name:
             self._end_former(row)

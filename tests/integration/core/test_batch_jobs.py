@@ -226,6 +226,19 @@ def test_the_true_end_replaces_a_guess():
     assert again(info).end is BatchJobEnd.NODE_FAIL
 
 
+def test_a_number_that_an_older_batch_job_has_after_all_is_its_own():
+    older = submitted("77")
+    observe(seen("77", B.QUEUED, name=older.marker))
+    younger = submitted("77")
+    observe(seen("77", B.QUEUED, name=younger.marker))
+    assert again(older).end is BatchJobEnd.VANISHED
+
+    observe(seen("77", B.RUNNING, name=older.marker))
+
+    assert again(older).state is B.RUNNING
+    assert again(younger).end is BatchJobEnd.VANISHED
+
+
 def test_a_number_used_again_does_not_touch_the_old_batch_job():
     old = submitted()
     observe(seen("77", B.RUNNING, name=old.marker, queue="q"))
