@@ -172,12 +172,13 @@ class Dialogue:
             pause_sec = min(pause_sec * 1.5, _LONGEST_PAUSE_SEC)
 
     def _past(self, number: str) -> PastBatchJob | None:
-        """Return the end of a batch job from the account, else from the listing; None before it."""
+        """Return the end of a batch job from the listing, else from the account; None before it."""
+        job = self.listing().jobs.get(number)
+        if job is not None and job.state is BatchJobState.FINISHED and job.end is not BatchJobEnd.UNKNOWN:
+            return PastBatchJob(scheduler_id=number, native_state=job.native_state, end=job.end)
         command = self.adapter.history_command([number], self._began, user=self._user)
         if command is None:
-            job = self.listing().jobs.get(number)
-            is_over = job is not None and job.state is BatchJobState.FINISHED
-            return PastBatchJob(scheduler_id=number, end=job.end) if job and is_over else None
+            return None
         past = self.adapter.parse_history(run_command(command)).jobs.get(number)
         return past if past is not None and past.end is not None else None
 

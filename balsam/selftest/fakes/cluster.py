@@ -128,7 +128,8 @@ class Cluster:
         os.waitpid(os.posix_spawn(shell[0], shell, os.environ, file_actions=nothing, setsid=True), 0)
 
     def _next_id(self, *, reuses_id: bool) -> int:
-        ended = self.ledger.jobs("state = 'ended'") if reuses_id else []
+        free = "state = 'ended' AND id NOT IN (SELECT id FROM job WHERE state <> 'ended')"
+        ended = self.ledger.jobs(free) if reuses_id else []
         if ended:
             if self.settings.scheduler not in _REMEMBER:
                 self.ledger.execute("UPDATE job SET is_forgotten = 1 WHERE id = ?", ended[0].id)
