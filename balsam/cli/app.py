@@ -4,11 +4,16 @@ import shutil
 
 import click
 
-from balsam.cli.options import BalsamCommand, words_option
+from balsam.cli.options import words_option
+from balsam.cli.verbs import VerbedCommand
 
 
 @click.command(
-    cls=BalsamCommand,
+    cls=VerbedCommand,
+    verbs={
+        "ls": ("balsam.cli.apps.ls:ls", "List applications of sites."),
+        "rm": ("balsam.cli.apps.rm:rm", "Delete applications, with their jobs."),
+    },
     help="Define an application that jobs can run.",
     short_help="Define an application that jobs can run.",
     examples=[

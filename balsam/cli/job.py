@@ -5,12 +5,19 @@ from typing import Any
 import click
 
 from balsam.cli.job_options import job_fields, job_options
-from balsam.cli.options import BalsamCommand, words_option
+from balsam.cli.options import words_option
 from balsam.cli.prompts import confirm
+from balsam.cli.verbs import VerbedCommand
 
 
 @click.command(
-    cls=BalsamCommand,
+    cls=VerbedCommand,
+    verbs={
+        "create": ("balsam.cli.jobs.create:create", "Add a job at a site."),
+        "ls": ("balsam.cli.jobs.ls:ls", "List jobs of sites."),
+        "modify": ("balsam.cli.jobs.modify:modify", "Change jobs."),
+        "rm": ("balsam.cli.jobs.rm:rm", "Delete jobs."),
+    },
     help="Add a job to the database.",
     examples=[
         "balsam job --name x1 --workflow test --application square --args 3 --yes",

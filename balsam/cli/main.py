@@ -41,6 +41,7 @@ COMMANDS: dict[str, Lazy] = {
     "rm": Lazy("balsam.cli.rm:rm", "Delete jobs or applications from the database."),
     "kill": Lazy("balsam.cli.kill:kill", "Stop a job for good."),
     "killjob": Lazy("balsam.cli.kill:killjob", "Stop a job for good (same as kill)."),
+    "queue": Lazy("balsam.cli.queue:queue", "Ask for batch jobs at sites, list and end them."),
     "launcher": Lazy("balsam.cli.launcher:launcher", "Run the jobs of the database on this allocation."),
     "submit-launch": Lazy(
         "balsam.cli.submit_launch:submit_launch", "Ask the scheduler for nodes, and run the jobs on them."

@@ -1,0 +1,1 @@
+"""``balsam app VERB``: the applications of the site generation."""

@@ -1,0 +1,1 @@
+"""``balsam job VERB``: the jobs of the site generation."""

@@ -1,0 +1,91 @@
+"""`balsam queue submit`: ask for a batch job at a site."""
+
+import click
+
+from balsam.cli.options import BalsamCommand
+from balsam.cli.selection import key_values, one_site, site_option
+from balsam.exceptions import UsageError
+
+
+@click.command(
+    cls=BalsamCommand,
+    help="Ask for a batch job at a site.",
+    examples=["balsam queue submit -n 2 -t 10 -q debug -A project -j mpi --tag workflow=hello"],
+)
+@click.option("-n", "--num-nodes", type=click.IntRange(min=1), required=True, help="Nodes.")
+@click.option("-t", "--wall-time-min", type=click.IntRange(min=1), required=True, help="Minutes.")
+@click.option("-q", "--queue", required=True, help="Queue or partition.")
+@click.option("-A", "--project", required=True, help="Project or account.")
+@click.option(
+    "-j", "--job-mode", type=click.Choice(["serial", "mpi"]), required=True, help="How its jobs are started."
+)
+@click.option(
+    "-tag", "--tag", "filter_tags", multiple=True, metavar="KEY=VALUE", callback=key_values,
+    help="Run only jobs with this tag.",
+)  # fmt: skip
+@click.option(
+    "-x", "--extra-param", "optional_params", multiple=True, metavar="KEY=VALUE", callback=key_values,
+    help="Value for the job template.",
+)  # fmt: skip
+@click.option(
+    "-p", "--part", "parts", multiple=True, metavar="MODE:NODES[:KEY=VALUE...]",
+    help="A part of the nodes, with its own mode and tags.",
+)  # fmt: skip
+@site_option
+def submit(
+    num_nodes: int,
+    wall_time_min: int,
+    queue: str,
+    project: str,
+    job_mode: str,
+    filter_tags: dict[str, str],
+    optional_params: dict[str, str],
+    parts: tuple[str, ...],
+    site: str,
+) -> None:
+    """Check what the site allows, ask, and show what was asked for."""
+    from balsam.api.models import BatchJob
+
+    chosen = one_site(site)
+    _check(chosen.allowed_queues, chosen.allowed_projects, queue, project, num_nodes, wall_time_min)
+    batch_job = BatchJob.objects.create(
+        site_id=chosen.id,
+        num_nodes=num_nodes,
+        wall_time_min=wall_time_min,
+        queue=queue,
+        project=project,
+        job_mode=job_mode,
+        filter_tags=filter_tags,
+        optional_params=optional_params,
+        partitions=[_part(text) for text in parts] or None,
+    )
+    click.echo(str(batch_job), nl=False)
+
+
+def _check(
+    queues: dict[str, dict[str, int]], projects: list[str], queue: str, project: str, nodes: int, minutes: int
+) -> None:
+    """Raise UsageError for what the settings of the site do not allow; a site without settings allows all."""
+    if projects and project not in projects:
+        raise UsageError(f"The site does not know the project {project!r}. It knows: {', '.join(projects)}.")
+    if not queues:
+        return
+    limits = queues.get(queue)
+    if limits is None:
+        raise UsageError(
+            f"The site does not know the queue {queue!r}. It knows: {', '.join(queues)}. "
+            "See allowed_queues in its settings.yml."
+        )
+    for asked, what, key in ((nodes, "nodes", "max_nodes"), (minutes, "minutes", "max_walltime")):
+        if asked > limits.get(key, asked):
+            raise UsageError(f"{asked} {what} are more than the {limits[key]} of the queue {queue!r}.")
+
+
+def _part(text: str) -> dict[str, object]:
+    """Read ``MODE:NODES[:KEY=VALUE...]``; raises UsageError."""
+    mode, _, rest = text.partition(":")
+    count, *tags = rest.split(":")
+    if mode not in ("serial", "mpi") or not count.isdecimal() or not all("=" in tag for tag in tags):
+        raise UsageError(f"The part {text!r} is not in the format MODE:NODES[:KEY=VALUE...].")
+    pairs = dict(tag.split("=", 1) for tag in tags)
+    return {"job_mode": mode, "num_nodes": int(count), "filter_tags": pairs}
