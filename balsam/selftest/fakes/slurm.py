@@ -72,8 +72,12 @@ def trouble(command: str, *, is_done: bool) -> Reply:
     """Answer as where slurmctld is down, or does not answer in time."""
     down = "Unable to contact slurm controller (connect failure)"
     late = "Socket timed out on send/recv operation"
-    what = "Batch job submission failed: " if command == "sbatch" else "slurm_load_jobs error: "
-    return Reply(stderr=f"{command}: error: {what}{late if is_done else down}\n", code=1)
+    what = {
+        "sbatch": "sbatch: error: Batch job submission failed",
+        "scancel": "scancel: error: Kill job error",
+        "sacct": "sacct: error: slurm_persist_conn_open",
+    }.get(command, "slurm_load_jobs error")
+    return Reply(stderr=f"{what}: {late if is_done else down}\n", code=1)
 
 
 def _sbatch(call: Call) -> Reply:
@@ -116,16 +120,19 @@ def _minutes(text: str) -> int:
 
 
 def _scancel(call: Call) -> Reply:
-    _, words = parse(call.argv, _SCANCEL)
-    problems = []
+    """Cancel; of ids that are not there, it says so only with -v, and ends with 0 all the same."""
+    options, words = parse(call.argv, _SCANCEL)
+    said = []
     for word in words:
         number = word.split("_")[0]
         job = call.cluster.find(int(number)) if number.isdecimal() else None
+        said.append(f"scancel: Terminating job {word}\n")
         if job is None:
-            problems.append(f"scancel: error: Kill job error on job id {word}: Invalid job id specified\n")
-        else:
-            call.cluster.ask(job, "cancelled")
-    return Reply(stderr="".join(problems), code=1 if problems else 0)
+            said.append(f"scancel: error: Kill job error on job id {word}: Invalid job id specified\n")
+        elif not call.cluster.ask(job, "cancelled"):
+            why = "Job/step already completing or completed"
+            said.append(f"scancel: error: Kill job error on job id {word}: {why}\n")
+    return Reply(stderr="".join(said) if "verbose" in options else "")
 
 
 def _sinfo(call: Call) -> Reply:

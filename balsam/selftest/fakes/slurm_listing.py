@@ -33,6 +33,12 @@ _LETTERS = {
     "R": "reasonlist", "u": "username", "o": "command", "V": "submittime", "S": "starttime", "e": "endtime",
     "N": "nodelist", "Z": "workdir",
 }  # fmt: skip
+#: Names that differ from the headers of squeue.
+_TITLES = {
+    "jobarrayid": "JOBID", "statecompact": "ST", "numnodes": "NODES", "timelimit": "TIME_LIMIT",
+    "timeleft": "TIME_LEFT", "timeused": "TIME", "reasonlist": "NODELIST(REASON)", "username": "USER",
+    "submittime": "SUBMIT_TIME", "starttime": "START_TIME", "endtime": "END_TIME", "workdir": "WORK_DIR",
+}  # fmt: skip
 _SACCT = {
     "-j": ("ids", True), "--jobs": ("ids", True), "-X": ("whole", False), "--allocations": ("whole", False),
     "-n": ("bare", False), "--noheader": ("bare", False), "-P": ("parsable", False),
@@ -47,8 +53,7 @@ def squeue(call: Call) -> Reply:
     """List batch jobs; those that have ended with ``--states=all``, or by id, for five minutes."""
     options, _ = parse(call.argv, _SQUEUE)
     user, wanted = options.last("user"), [word for word in options.last("ids").split(",") if word]
-    if user not in ("", user_name()):
-        return Reply(stderr=f"squeue: error: Invalid user: {user}\n", code=1)
+    problem = "" if user in ("", user_name()) else f"squeue: error: Invalid user: {user}\n"
     with_ended = options.last("states").lower() == "all" or bool(wanted)
     jobs = [
         job for job in listed(call, user, ended_for_sec=300 if with_ended else 0)
@@ -58,8 +63,8 @@ def squeue(call: Call) -> Reply:
         return Reply(stderr="slurm_load_jobs error: Invalid job id specified\n", code=1)
     rows = [_fields(call, job) for job in jobs]
     if "bare" not in options:
-        rows.insert(0, {name: name.upper() for name in [*_LETTERS.values(), "submittime"]})
-    return Reply("".join(f"{_row(options, row)}\n" for row in rows))
+        rows.insert(0, {name: _TITLES.get(name, name.upper()) for name in _LETTERS.values()})
+    return Reply("".join(f"{_row(options, row)}\n" for row in rows), problem)
 
 
 def sacct(call: Call) -> Reply:
