@@ -114,12 +114,17 @@ class Client(ResourceClient):
         reply: list[BatchJobInfo] = self.transport.call("batch_jobs.list", live_only=live_only, ids=ids)
         return reply
 
-    def begin_submission(self, batch_job_id: int, lease_sec: float) -> BatchJobInfo | None:
+    def begin_submission(
+        self, batch_job_id: int, lease_sec: float, scheduler: str = ""
+    ) -> BatchJobInfo | None:
         """Let this process alone submit a batch job; None when another does, or it needs none any more.
 
-        The reply shows when a submission was begun before this one.
+        The reply shows when a submission was begun before this one. ``scheduler`` is for a batch job that was
+        asked for without one.
         """
-        reply: BatchJobInfo | None = self.transport.call("batch_jobs.begin", batch_job_id, lease_sec)
+        reply: BatchJobInfo | None = self.transport.call(
+            "batch_jobs.begin", batch_job_id, lease_sec, scheduler
+        )
         return reply
 
     def record_submission(self, batch_job_id: int, scheduler_id: str, command: str) -> BatchJobInfo:
@@ -157,9 +162,9 @@ class Client(ResourceClient):
         reply: SessionInfo = self.transport.call("services.open", request)
         return reply
 
-    def current_service(self) -> ServiceInfo | None:
-        """Return the service of the database; None if there is none."""
-        reply: ServiceInfo | None = self.transport.call("services.current")
+    def current_service(self, site_id: int = 1) -> ServiceInfo | None:
+        """Return the service of a site, the first being the database directory; None if there is none."""
+        reply: ServiceInfo | None = self.transport.call("services.current", site_id)
         return reply
 
     def tell_status(self, session_id: int, status: Mapping[str, Any]) -> None:

@@ -16,6 +16,7 @@ from balsam.core import notices
 from balsam.core.batch_texts import storable
 from balsam.core.models.job import BalsamJob
 from balsam.core.models.launch import QueuedLaunch, new_marker
+from balsam.core.models.site import FIRST_SITE
 from balsam.core.retrying import retrying
 from balsam.exceptions import NotFoundError, UsageError
 from balsam.schemas.batch_jobs import BatchJobInfo, BatchJobRequest
@@ -92,11 +93,12 @@ def batch_jobs(*, live_only: bool = True, ids: Sequence[int] = ()) -> list[Batch
 
 
 @retrying
-def begin_submission(batch_job_id: int, lease_sec: float) -> BatchJobInfo | None:
+def begin_submission(batch_job_id: int, lease_sec: float, scheduler: str = "") -> BatchJobInfo | None:
     """Let the caller alone submit a batch job, for ``lease_sec``; None when it may not.
 
     It may not while another's lease lasts, and when the batch job is not to be submitted any more. The reply
-    shows when a submission was begun *before* this one.
+    shows when a submission was begun *before* this one. A batch job that was asked for without a scheduler
+    (at a site, whose agent knows it) gets ``scheduler``.
     """
     with transaction.atomic():
         row = with_clock().select_for_update().filter(pk=batch_job_id).exclude(marker=None).first()
@@ -106,7 +108,10 @@ def begin_submission(batch_job_id: int, lease_sec: float) -> BatchJobInfo | None
             return None
         before = _info(row)
         QueuedLaunch.objects.filter(pk=batch_job_id).update(
-            submit_began=Now(), submitting_until=Now() + timedelta(seconds=lease_sec), missing_since=None
+            scheduler=row.scheduler or scheduler,
+            submit_began=Now(),
+            submitting_until=Now() + timedelta(seconds=lease_sec),
+            missing_since=None,
         )
         return before
 
@@ -238,6 +243,9 @@ def _info(row: QueuedLaunch) -> BatchJobInfo:
         workflow=row.wf_filter,
         sched_flags=row.sched_flags,
         optional_params=row.optional_params,
+        site_id=row.site_id or FIRST_SITE,
+        filter_tags=row.filter_tags,
+        partitions=row.partitions,
         from_balsam=row.from_balsam,
         created=row.created,
         submit_began=row.submit_began,

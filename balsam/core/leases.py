@@ -24,6 +24,7 @@ def open_session(request: SessionRequest) -> SessionInfo:
     row = sql.fetch(
         "open_session",
         kind=request.kind,
+        site_id=request.site_id,
         label=request.label,
         scheduler_id=request.scheduler_id,
         host=request.host,

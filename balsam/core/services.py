@@ -1,4 +1,4 @@
-"""The one service of a database: who it is, and what it says of itself."""
+"""The one service of a site: who it is, and what it says of itself. The database directory is the first."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -8,6 +8,7 @@ from django.db import IntegrityError, transaction
 
 from balsam.core import leases, sql
 from balsam.core.models.session import SERVICE, Session
+from balsam.core.models.site import FIRST_SITE
 from balsam.core.retrying import retrying
 from balsam.exceptions import ConflictError
 from balsam.schemas.services import RunsSince, ServiceInfo
@@ -25,10 +26,10 @@ def open_service(request: SessionRequest) -> SessionInfo:
         with transaction.atomic():
             return leases.open_session(request)
     except IntegrityError as error:
-        found = current_service()
+        found = current_service(request.site_id)
         if found is not None and _is_same(found.session, request):
             return found.session
-        raise ConflictError("Another service has this database.") from error
+        raise ConflictError("Another service has this database or site.") from error
 
 
 def _is_same(session: SessionInfo, request: SessionRequest) -> bool:
@@ -37,9 +38,10 @@ def _is_same(session: SessionInfo, request: SessionRequest) -> bool:
 
 
 @retrying
-def current_service() -> ServiceInfo | None:
-    """Return the service whose session has not ended; None if there is none."""
-    found = Session.objects.filter(kind=SERVICE, ended=None).values_list("id", "created", "status").first()
+def current_service(site_id: int = FIRST_SITE) -> ServiceInfo | None:
+    """Return the service of a site whose session has not ended; None if there is none."""
+    live = Session.objects.filter(kind=SERVICE, site_id=site_id, ended=None)
+    found = live.values_list("id", "created", "status").first()
     if found is None:
         return None
     session_id, created, status = found

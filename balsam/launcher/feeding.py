@@ -88,6 +88,8 @@ class Feeder:
             session_id=self.session_id,
             limit=limit,
             workflow=self._options.workflow,
+            site_id=self._options.site_id,
+            tags=self._options.tags,
             max_nodes=max_nodes,
             max_wall_time_min=self._longest_job_min(),
             serial_only=self._options.is_serial or not parallel_left,
@@ -129,6 +131,8 @@ class Feeder:
         request = OutlookRequest(
             session_id=self.session_id,
             workflow=self._options.workflow,
+            site_id=self._options.site_id,
+            tags=self._options.tags,
             max_nodes=num_nodes,
             max_wall_time_min=self._longest_job_min(),
             serial_only=self._options.is_serial or not self._parallel_starts_left(),

@@ -103,7 +103,7 @@ class Head:
             self._client,
             self._session_id,
             concurrency=self.options.num_transition_threads,
-            workflow=self.options.workflow,
+            selection=self.options.selection,
             on_reported=on_reported,
         )
         processor.start()

@@ -41,10 +41,12 @@ class Leaving:
             return False
         may_come = outlook.processable or (outlook.held and outlook.waiting)
         self._is_waiting = bool(may_come)
+        idle_sec = self._clock() - self._last_change
         if not may_come:
-            return True
+            self._is_waiting = idle_sec <= self._options.linger_sec
+            return not self._is_waiting
         patience_sec = self._options.idle_sec if outlook.held or not self._has_hands else math.inf
-        return self._clock() - self._last_change > patience_sec
+        return idle_sec > patience_sec
 
     @property
     def _has_hands(self) -> bool:

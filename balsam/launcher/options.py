@@ -1,6 +1,9 @@
 """What a launcher is asked to do."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from balsam.schemas.sessions import Selection
 
 __all__ = ["LauncherOptions"]
 
@@ -13,6 +16,9 @@ class LauncherOptions:
     mode: str
     #: Take only jobs whose workflow contains this; '' for all.
     workflow: str = ""
+    #: Take only jobs of this site, and of these those with all of these tags.
+    site_id: int = 1
+    tags: Mapping[str, str] = field(default_factory=dict)
     #: Minutes until the launcher stops; None for no limit.
     time_limit_min: float | None = None
     num_transition_threads: int = 2
@@ -47,6 +53,13 @@ class LauncherOptions:
     scheduler_id: str = ""
     #: How long to stay, with nothing to run, for work that somebody else may make ready.
     idle_sec: float = 60.0
+    #: How long to stay when there is nothing at all to do, since jobs may be added; negative: not at all.
+    linger_sec: float = -1.0
+
+    @property
+    def selection(self) -> Selection:
+        """Which jobs are taken."""
+        return Selection(workflow=self.workflow, site_id=self.site_id, tags=self.tags)
 
     @property
     def time_text(self) -> str:

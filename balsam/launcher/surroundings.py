@@ -95,5 +95,6 @@ def session_request(options: LauncherOptions) -> SessionRequest:
         pid=me.pid,
         start_time=me.start_time,
         label=options.mode,
+        site_id=options.site_id,
         scheduler_id=options.scheduler_id,
     )

@@ -15,7 +15,7 @@ from balsam.client import Client
 from balsam.exceptions import LeaseLostError
 from balsam.processing.pacing import Pace
 from balsam.processing.workload import Workload
-from balsam.schemas.sessions import ReportReply, StepClaimRequest
+from balsam.schemas.sessions import ReportReply, Selection, StepClaimRequest
 
 __all__ = ["Courier"]
 
@@ -35,14 +35,14 @@ class Courier:
         self,
         client: Client,
         session_id: int,
-        workflow: str,
+        selection: Selection,
         load: Workload,
         changed: threading.Condition,
         on_reported: Callable[[ReportReply], None] | None,
     ) -> None:
         self._client = client
         self._session_id = session_id
-        self._workflow = workflow
+        self._selection = selection
         self._load = load
         self._changed = changed
         self._on_reported = on_reported
@@ -165,7 +165,13 @@ class Courier:
                     return
                 self._may_be_work = False
                 self._looked_at = time.monotonic()
-            request = StepClaimRequest(session_id=self._session_id, limit=limit, workflow=self._workflow)
+            request = StepClaimRequest(
+                session_id=self._session_id,
+                limit=limit,
+                workflow=self._selection.workflow,
+                site_id=self._selection.site_id,
+                tags=self._selection.tags,
+            )
             specs = self._attempt(
                 self._claim_pace, "claim hooks and staging", lambda: self._client.claim_steps(request)
             )

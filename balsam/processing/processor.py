@@ -14,13 +14,15 @@ from balsam.processing.hooks import HOOK_TIMEOUT_SEC
 from balsam.processing.interruption import GRACE_SEC
 from balsam.processing.steps import perform
 from balsam.processing.workload import Task, Workload
-from balsam.schemas.sessions import ReportReply
+from balsam.schemas.sessions import ReportReply, Selection
 
 __all__ = ["Processor"]
 
 
 class Processor:
     """Does at most ``concurrency`` steps at once; with 0 it does nothing at all.
+
+    ``selection`` says whose: without it, all jobs of the database directory.
 
     Every method may be called from any thread. ``on_reported`` is called after each report with the
     database's reply, in a thread of the processor's: it must return soon.
@@ -32,7 +34,7 @@ class Processor:
         session_id: int,
         *,
         concurrency: int,
-        workflow: str = "",
+        selection: Selection | None = None,
         on_reported: Callable[[ReportReply], None] | None = None,
         hook_timeout_sec: float = HOOK_TIMEOUT_SEC,
     ) -> None:
@@ -40,7 +42,8 @@ class Processor:
         self._hook_timeout_sec = hook_timeout_sec
         self._changed = threading.Condition()
         self._load = Workload(concurrency)
-        self._courier = Courier(client, session_id, workflow, self._load, self._changed, on_reported)
+        whose = selection or Selection()
+        self._courier = Courier(client, session_id, whose, self._load, self._changed, on_reported)
         self._threads: list[threading.Thread] = []
 
     def start(self) -> None:

@@ -3,7 +3,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
+from balsam.schemas.sessions import Selection
 from balsam.states import BatchJobEnd, BatchJobState
 
 __all__ = [
@@ -35,7 +37,7 @@ class BatchJobRequest:
     site_id: int = 1
     filter_tags: Mapping[str, str] = field(default_factory=dict)
     #: Parts of the allocation: job_mode, num_nodes, filter_tags of each; None for one whole.
-    partitions: Sequence[Mapping[str, object]] | None = None
+    partitions: Sequence[Mapping[str, Any]] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +79,9 @@ class BatchJobInfo:
     command: str
     #: The time by the database's clock when this was read: only differences from it tell how long ago.
     as_of: datetime = field(compare=False)
+    site_id: int = 1
+    filter_tags: Mapping[str, str] = field(default_factory=dict)
+    partitions: Sequence[Mapping[str, Any]] | None = None
 
     def age_sec(self, when: datetime | None) -> float:
         """Return the seconds since one of these times of the database; infinite for None."""
@@ -119,10 +124,8 @@ class ObservationReply:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DemandRequest:
-    """Ask for the work that launchers could do, of jobs whose workflow contains ``workflow``."""
-
-    workflow: str = ""
+class DemandRequest(Selection):
+    """Ask for the work that launchers could do."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -32,6 +32,7 @@ class SessionRequest:
     label: str = ""
     #: The batch job in which the process runs; '' outside of one.
     scheduler_id: str = ""
+    site_id: int = 1
 
 
 @dataclass(frozen=True, slots=True)

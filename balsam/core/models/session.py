@@ -5,7 +5,7 @@ from django.db.models.functions import Now
 
 from balsam.core.models.site import FIRST_SITE, Site
 
-#: Kind of the session of which a database has at most one at a time.
+#: Kind of the session of which a site has at most one at a time.
 SERVICE = "service"
 
 
@@ -34,7 +34,7 @@ class Session(models.Model):
         indexes = [models.Index(fields=["expires"], condition=models.Q(ended=None), name="session_live")]
         constraints = [
             models.UniqueConstraint(
-                fields=["kind"], condition=models.Q(kind=SERVICE, ended=None), name="one_live_service"
+                fields=["site"], condition=models.Q(kind=SERVICE, ended=None), name="one_live_service_of_site"
             )
         ]
 

@@ -14,11 +14,13 @@ WITH RECURSIVE stuck AS (
 SELECT num_nodes, num_nodes * ranks_per_node AS num_ranks,
     CASE WHEN num_nodes = 1 THEN node_packing_count ELSE 1 END AS packing, wall_time_minutes,
     state IN ('PREPROCESSED', 'RESTART_READY') AS is_ready, count(*)
-FROM core_balsamjob j
+FROM core_balsamjob
 WHERE state NOT IN ('JOB_FINISHED', 'FAILED', 'USER_KILLED')
   AND (state IN ('CREATED', 'AWAITING_PARENTS', 'READY', 'STAGED_IN')
        OR (state IN ('PREPROCESSED', 'RESTART_READY') AND session_id IS NULL))
+  AND site_id = %(site_id)s
+  AND (%(tags)s = '{}' OR tags @> %(tags)s::jsonb)
   AND (%(workflow)s = '' OR position(%(workflow)s in workflow) > 0)
-  AND NOT EXISTS (SELECT FROM stuck s WHERE s.job_id = j.job_id AND j.wait_for_parents)
+  AND NOT (wait_for_parents AND job_id IN (SELECT job_id FROM stuck))
 GROUP BY 1, 2, 3, 4, 5
 ORDER BY 1, 2, 3, 4, 5

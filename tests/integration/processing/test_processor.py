@@ -11,6 +11,7 @@ from balsam.core.models import BalsamJob
 from balsam.exceptions import DatabaseUnreachable, LeaseLostError
 from balsam.lib.processes import orphans_of
 from balsam.processing import Processor
+from balsam.schemas.sessions import Selection
 from balsam.states import JobState as S
 from tests.integration.processing.conftest import open_session
 from tests.launching import lines, script
@@ -72,7 +73,7 @@ def test_many_jobs_are_processed_once_each(tmp_path, start_processor, add_app):
 def test_only_jobs_of_the_workflow_are_taken(start_processor, add_app, add_job):
     add_app(preprocess="true")
     other, mine = add_job(workflow="other"), add_job(workflow="my-workflow")
-    processor = start_processor(workflow="my-")
+    processor = start_processor(selection=Selection(workflow="my-"))
     wait_for_state(mine, S.PREPROCESSED)
     wait_until(lambda: not processor.is_busy())
     assert state_of(other) is S.STAGED_IN
