@@ -6,6 +6,7 @@ The file is the user's: it is made when there is none, and never written again.
 import difflib
 import json
 import os
+import re
 import tempfile
 from collections.abc import Mapping
 from contextlib import suppress
@@ -20,6 +21,7 @@ from balsam.exceptions import ConfigError
 
 __all__ = ["Band", "QueuePolicy", "QueueRule", "ensure_policy_file", "load_policy", "parse_policy"]
 
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.,:@+/-]*")
 _KEYS = ("submit-jobs", "max-queued", "policy")
 _BAND_KEYS = ("min-nodes", "max-nodes", "min-time", "max-time")
 _WORDS = {"1": True, "yes": True, "true": True, "on": True}
@@ -117,6 +119,12 @@ def _create(path: Path, text: str) -> None:
 
 
 def _rule(found: IniFile, section: IniSection) -> QueueRule:
+    if not _NAME.fullmatch(section.name):
+        raise found.error(
+            section.line,
+            f"{section.name!r} cannot be the name of a queue",
+            "Write letters, digits and _ . , : @ + / - without blanks.",
+        )
     for key, value in section.values.items():
         if key not in _KEYS:
             near = difflib.get_close_matches(key, _KEYS, n=1)

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -86,6 +87,14 @@ def test_second_one_says_where_the_first_runs(service: Path, home: ServiceHome):
     assert f"runs on host {os.uname().nodename} (pid {pid_of(home)}), since 2" in refused.stderr
     assert "`balsam service --stop` stops it" in refused.stderr
     assert set(service.parent.glob("service_*")) == logs
+
+
+def test_of_three_that_start_at_once_one_stays(home: ServiceHome):
+    with ThreadPoolExecutor(3) as pool:
+        done = [pool.submit(home.run) for _ in range(3)]
+    codes = sorted(future.result().returncode for future in done)
+    home.run("--stop").check()
+    assert codes == [0, 1, 1]
 
 
 def test_killed_one_is_replaced_at_once(service: Path, home: ServiceHome, tmp_path: Path):

@@ -84,6 +84,8 @@ def test_policy_may_span_lines_with_comments_and_blank_ones_between():
         ("max-queued = 3\n", 1, "in no section", "[queue]"),
         ("[q]\nwhat\n", 2, "'what'", "key = value"),
         ("[q\n", 1, "'[q' is no section", "[name]"),
+        (section("a b"), 1, "'a b' cannot be the name of a queue", "without blanks"),
+        (section("-q"), 1, "'-q' cannot be the name of a queue", "without blanks"),
         (section(policy="[]"), 4, "not a list of bands", "min-nodes"),
         (section(policy=f"[\n {GOOD_BAND},\n {GOOD_BAND[:-1]}\n ]"), 7, "no JSON list", "[{…}, {…}]"),
         (section(policy=f"[\n {GOOD_BAND},\n {GOOD_BAND}\n ]"), 6, "two bands of 1-2 nodes", "Keep one"),
