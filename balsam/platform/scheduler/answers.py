@@ -32,7 +32,7 @@ _Known = TypeVar("_Known")
 UTC_ENVIRON: Mapping[str, str] = {"TZ": "UTC", "LC_ALL": "C"}
 #: Words after which nobody knows whether the batch job was taken, whatever else is said.
 _DOUBTS = (
-    "timed out", "time out", "timeout", "unable to contact", "cannot connect", "can't connect",
+    "timed out", "timeout", "unable to contact", "cannot connect", "can't connect",
     "failed to connect", "connect failure", "connection ", "communication", "end of file", "zero bytes",
     "try again", "try later", "reset by peer", "broken pipe",
 )  # fmt: skip

@@ -167,7 +167,9 @@ def _below(text: str, header: list[str]) -> list[str] | None:
 def _words(line: str) -> list[str] | None:
     """Split a row; None for what is none."""
     words = line.split(None, len(_COLUMNS) - 1)
-    if len(words) < len(_COLUMNS) - 2 or count(words[0]) is None or not words[2].replace("_", "").isalpha():
+    if len(words) < len(_COLUMNS) - 2 or count(words[0]) is None or count(words[4]) is None:
+        return None
+    if not words[2].replace("_", "").isalpha() or ":" not in words[6]:
         return None
     return words + [""] * (len(_COLUMNS) - len(words))
 

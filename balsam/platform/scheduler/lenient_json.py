@@ -17,16 +17,17 @@ _ENVIRONMENT = '"Variable_List":{'
 
 
 def decode(text: str) -> dict[str, Any] | None:
-    """Return the first object of a text; None when it cannot be read to its end."""
+    """Return the one object of a text, words around it or not; None when it cannot be read to its end."""
     for candidate in _readings(text):
         start = candidate.find("{")
         if start < 0:
             return None
         try:
-            found, _ = _DECODER.raw_decode(candidate, start)
+            found, end = _DECODER.raw_decode(candidate, start)
         except (ValueError, RecursionError):
             continue
-        return found if isinstance(found, dict) else None
+        has_more = '":' in candidate[end:]  # it ended before its end
+        return found if isinstance(found, dict) and not has_more else None
     return None
 
 

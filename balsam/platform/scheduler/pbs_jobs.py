@@ -26,6 +26,8 @@ _STATES = {
 _ID = re.compile(r"(\d+)(\[[\d-]*\])?(?:\.[\w.-]+)?", re.ASCII)
 _START = re.compile(r'"(\d+(?:\[\d*\])?(?:\.[\w.-]+)?)"\s*:\s*\{', re.ASCII)
 _LAYOUTS = ("%a %b %d %H:%M:%S %Y",)
+#: Of an answer without batch jobs.
+_PROLOGUE = {"timestamp", "pbs_version", "pbs_server"}
 _Job = tuple[str, Mapping[str, Any]]
 
 
@@ -65,7 +67,7 @@ def _jobs(answer: Answer) -> tuple[list[_Job], str]:
     """Return the batch jobs that can be read, and why they may not be all, or ''."""
     problem = "" if _is_answer(answer) else answer.words
     document = decode(answer.stdout)
-    if document is not None and ("Jobs" in document or "pbs_server" in document):
+    if document is not None and _is_whole(document):
         members = list(_members(document))
     else:
         members = list(salvage(answer.stdout, _START))
@@ -75,6 +77,12 @@ def _jobs(answer: Answer) -> tuple[list[_Job], str]:
     if len(good) < len(members) and not problem:
         problem = f"qstat answered {len(members) - len(good)} batch jobs that cannot be read"
     return good, problem
+
+
+def _is_whole(document: Mapping[str, Any]) -> bool:
+    """Whether all batch jobs of a document are where they should be."""
+    is_known = "Jobs" in document or set(document) == _PROLOGUE
+    return is_known and not any(_ID.fullmatch(name) for name in document)
 
 
 def _is_answer(answer: Answer) -> bool:
