@@ -110,3 +110,27 @@ def test_parallel_jobs_of_a_node_that_dies_are_run_on_the_others(slurm: SlurmClu
     assert job_states() == {"JOB_FINISHED": 6}
     attempts = sorted(job.attempt for job in BalsamJob.objects.all())
     assert attempts == [1, 1, 1, 1, 1, 2], "one job was lost, and run again"
+
+
+@pytest.mark.parametrize("mpirun", ["MPICHCommand", "SlurmMPICommand"])
+def test_cancelled_launcher_times_parallel_jobs_out_and_the_next_one_finishes_them(
+    mpirun: str, slurm: SlurmCluster, tmp_path: Path
+) -> None:
+    hold = f"#!/bin/sh\n[ -e {tmp_path}/go ] && exit\ntouch {tmp_path}/$1.$$\nexec sleep 300\n"
+    ApplicationDefinition.objects.create(name="hold", executable=str(script(tmp_path, "hold.sh", hold)))
+    for name, ranks in (("a", 2), ("b", 1)):
+        BalsamJob(
+            name=name, workflow="w", application="hold", args=name, num_nodes=2, ranks_per_node=ranks
+        ).save()
+    settings = tmp_path / "settings"
+    settings.mkdir()
+    (settings / "settings.json").write_text(json.dumps({"MPI_RUN_TEMPLATE": mpirun}))
+    head = f"export BALSAM_HOME={settings}"
+    first = submit_launcher(slurm, tmp_path, "--job-mode=mpi", head=head)
+    wait_until(lambda: len(list(tmp_path.glob("?.*[0-9]"))) == 6, what="start of all ranks")
+    slurm.run("scancel", first.job_id)
+    assert first.wait() == "CANCELLED"
+    assert all("RUN_TIMEOUT" in job.state_history for job in BalsamJob.objects.all()), first.text()
+    (tmp_path / "go").touch()
+    submit_launcher(slurm, tmp_path, "--job-mode=mpi", head=head).finish()
+    assert job_states() == {"JOB_FINISHED": 2}
