@@ -9,6 +9,7 @@
     │   │   └── CycleError
     │   ├── NoApplication           (also ValueError)
     │   ├── UnknownFieldError       (also TypeError, ValueError)
+    │   ├── DefinitionError         (also AttributeError) an application class cannot be used
     │   ├── NotInJobError           (also RuntimeError)
     │   └── ConfigError             a file the user edits is wrong
     ├── NotFoundError               exit 3: nothing matches
@@ -16,6 +17,8 @@
     ├── AmbiguousError              exit 3: several match
     ├── RefusedError                exit 4: some or all of the request was refused
     ├── LoginRefusedError           exit 5: another machine does not let this user in
+    ├── LoginNeededError            exit 5: a server wants a login, or another one
+    ├── ServerError                 exit 6: a server failed, or cannot be reached
     ├── DatabaseError               exit 6: the database cannot be reached, started or created
     │   ├── NoDatabaseError         no database is active
     │   └── DatabaseUnreachable     transient
@@ -73,6 +76,10 @@ class UnknownFieldError(UsageError, TypeError, ValueError):
     """There is no such field."""
 
 
+class DefinitionError(UsageError, AttributeError):
+    """The application class is not complete, or contradicts itself."""
+
+
 class NotInJobError(UsageError, RuntimeError):
     """This process is not inside a job: BALSAM_JOB_ID is not set."""
 
@@ -107,6 +114,19 @@ class LoginRefusedError(BalsamError):
     """The other machine does not let you in."""
 
     exit_code = 5
+
+
+class LoginNeededError(BalsamError):
+    """The server wants a login: type `balsam login`."""
+
+    exit_code = 5
+
+
+class ServerError(BalsamError):
+    """The server does not answer as it should."""
+
+    exit_code = 6
+    transient = True
 
 
 class DatabaseError(BalsamError):

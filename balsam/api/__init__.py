@@ -8,15 +8,31 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from balsam.api import models
+    from balsam.api.app_parameters import AppParameter, TransferDirection, TransferSlot
+    from balsam.api.application import ApplicationDefinition
     from balsam.api.models import App, BatchJob, EventLog, Job, Site
     from balsam.states import JobState
 
-__all__ = ["App", "BatchJob", "EventLog", "Job", "JobState", "Site", "models"]
+__all__ = [
+    "App",
+    "AppParameter",
+    "ApplicationDefinition",
+    "BatchJob",
+    "EventLog",
+    "Job",
+    "JobState",
+    "Site",
+    "TransferDirection",
+    "TransferSlot",
+    "models",
+]
 
 #: Name -> where it is; looked up when it is asked for, so that importing this package costs nothing.
 _PLACES = {
     **dict.fromkeys(("App", "BatchJob", "EventLog", "Job", "Site"), "balsam.api.models"),
+    "ApplicationDefinition": "balsam.api.application",
     "JobState": "balsam.states",
+    **dict.fromkeys(("AppParameter", "TransferDirection", "TransferSlot"), "balsam.api.app_parameters"),
 }
 
 

@@ -4,15 +4,20 @@ from collections.abc import Mapping
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from datetime import datetime
 from pathlib import Path
-from typing import Any, ClassVar
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from balsam.api import waiting
 from balsam.api.managers import Manager, WritableManager
 from balsam.api.objects import Model
 from balsam.api.queries import Query
+from balsam.api.serializing import load, load_exception, plain_or_serialized
 from balsam.exceptions import NotFoundError, UsageError
 from balsam.schemas.resources import RESOURCES, Record
-from balsam.states import END_STATES
+from balsam.states import END_STATES, JobState
+
+if TYPE_CHECKING:
+    from balsam.api.application import ApplicationDefinition
 
 __all__ = ["App", "BatchJob", "EventLog", "Job", "Site"]
 
@@ -89,7 +94,6 @@ class Job(Model):
     app_id: int
     site_id: int
     tags: dict[str, str]
-    parameters: dict[str, Any]
     data: dict[str, Any]
     return_code: int | None
     num_nodes: int
@@ -123,7 +127,22 @@ class Job(Model):
             fields["workdir"] = str(path)
         if "app_id" in fields:
             fields["app_id"] = _app_id(fields["app_id"], site_name)
+        if isinstance(parameters := fields.get("parameters"), Mapping):
+            fields["parameters"], serialized = plain_or_serialized(parameters)
+            fields.setdefault("serialized_parameters", serialized)
         return fields
+
+    @property
+    def parameters(self) -> Mapping[str, Any]:
+        """The parameters of the application. Those that had to be serialized can be replaced only."""
+        if self.serialized_parameters:
+            return MappingProxyType(load(self.serialized_parameters))
+        values: Mapping[str, Any] = self.__dict__["_values"]["parameters"]
+        return values
+
+    @parameters.setter
+    def parameters(self, parameters: Mapping[str, Any]) -> None:
+        self.set_parameters(parameters)
 
     def get_parameters(self) -> dict[str, Any]:
         """Return the parameters of the application."""
@@ -131,7 +150,15 @@ class Job(Model):
 
     def set_parameters(self, parameters: Mapping[str, Any]) -> None:
         """Replace the parameters of the application."""
-        self.parameters = dict(parameters)
+        values = self.__dict__["_values"]
+        values["parameters"], values["serialized_parameters"] = plain_or_serialized(parameters)
+
+    @property
+    def app(self) -> "type[ApplicationDefinition]":
+        """A class for the application, as `ApplicationDefinition.load_by_id` makes it."""
+        from balsam.api.application import ApplicationDefinition
+
+        return ApplicationDefinition.load_by_id(self.app_id)
 
     def resolve_workdir(self, data_path: Path) -> Path:
         """Return the working directory below the data directory of its site."""
@@ -154,6 +181,29 @@ class Job(Model):
         """Wait for the job's end, at most ``timeout`` seconds; raises concurrent.futures.TimeoutError."""
         if waiting.wait([self], timeout).not_done:
             raise FutureTimeoutError(f"Job {self.id} is {self.state} after {timeout} s.")
+
+    def result(self, timeout: float | None = None) -> Any:
+        """Wait for the job's end and return what its ``run`` returned, or raise what it raised.
+
+        Raises Job.NoResult for a job that leaves neither, concurrent.futures.TimeoutError after ``timeout``
+        seconds. Reading a result runs code of whoever made it: that of the application.
+        """
+        self.wait(timeout)
+        return self._outcome()
+
+    def result_nowait(self) -> Any:
+        """Return or raise as `result` does; raises Job.NoResult when the job has not ended."""
+        self.refresh_from_db()
+        return self._outcome()
+
+    def _outcome(self) -> Any:
+        if self.state == JobState.JOB_FINISHED and self.serialized_return_value:
+            return load(self.serialized_return_value)
+        if self.state == JobState.FAILED and self.serialized_exception:
+            raise load_exception(self.serialized_exception)
+        if self.state == JobState.JOB_FINISHED:
+            raise self.NoResult(f"Job {self.id} has finished; its application returns nothing to Python.")
+        raise self.NoResult(f"Job {self.id} is {self.state}, and has no result.")
 
 
 def _app_id(given: Any, site_name: str | None) -> int:

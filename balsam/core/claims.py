@@ -103,7 +103,7 @@ def _job_spec(row: tuple[object, ...], root: str, mark: str) -> JobSpec:
 
 def _filled_in(template: str, accepted: object, parameters: object) -> tuple[str, str]:
     """Return the command line of a template with these parameters, and why there is none, or ''."""
-    from balsam.core.command_templates import render_command  # a launcher of the other face needs no jinja2
+    from balsam.lib.command_templates import render_command  # a launcher of the other face needs no jinja2
 
     defaults = {
         str(name): str(rule["default"])

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from balsam.exceptions import JobStartError
 from balsam.launcher.placement import Placement
 from balsam.launcher.process_start import ProcessStart
+from balsam.lib.own_python import with_own_python
 from balsam.platform.gpus import mask_variables
 from balsam.schemas.jobs import JobSpec
 
@@ -109,7 +110,7 @@ def split_command(text: str) -> list[str]:
             "The job has no command: its application has no executable and the job has no args. "
             "Set one with `balsam modify APP executable /path/to/program --type apps`."
         )
-    return [os.path.expanduser(word) if word.startswith("~") else word for word in words]
+    return with_own_python([os.path.expanduser(word) if word.startswith("~") else word for word in words])
 
 
 def with_envscript(argv: list[str], envscript: str) -> list[str]:

@@ -8,6 +8,7 @@ import shlex
 from collections.abc import Iterator, Mapping
 
 from balsam.exceptions import StepError
+from balsam.lib.own_python import with_own_python
 
 __all__ = ["find_program", "is_text", "split_command"]
 
@@ -24,7 +25,7 @@ def split_command(text: str) -> list[str]:
             f"Cannot read the command {text!r}: {str(error).lower()}. "
             "Close the quotation, or put a backslash before a quote that is meant as such."
         ) from error
-    return [os.path.expanduser(word) for word in split]
+    return with_own_python([os.path.expanduser(word) for word in split])
 
 
 def find_program(word: str, environ: Mapping[str, str], workdir: str) -> str:

@@ -8,8 +8,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-__all__ = ["RESOURCES", "Field", "Filter", "Page", "Query", "Record", "Resource", "UpdateReply"]
+__all__ = [
+    "PREAMBLE_FILE",
+    "RESOURCES",
+    "Field",
+    "Filter",
+    "Page",
+    "Query",
+    "Record",
+    "Resource",
+    "UpdateReply",
+]
 
+#: Where, in the working directory of a job, the commands are that its application wants before its own.
+PREAMBLE_FILE = ".balsam/preamble.sh"
 #: One object as it is sent: field -> JSON value.
 Record = dict[str, Any]
 
@@ -133,6 +145,7 @@ _APP = Resource(
         "environment_variables": Field(kind="texts", default={}),
         "cleanup_files": Field(kind="list", default=[]),
         "hooks": Field(kind="list", default=[]),
+        "python_exe": Field(kind="text", default="", read=False),
         "class_path": Field(kind="text", default="", max_length=200),
         "serialized_class": Field(kind="text", default="", max_length=262_144),
         "source_code": Field(kind="text", default=""),
@@ -184,6 +197,7 @@ _JOB = Resource(
     },
     filters={
         "id": Filter(kind="int", many=True),
+        "uuid": Filter(kind="uuid", many=True),
         "parent_id": Filter(kind="int", many=True),
         "app_id": Filter(kind="int", many=True),
         "site_id": Filter(kind="int", many=True),

@@ -252,6 +252,7 @@ FACES: Mapping[str, Face] = {
         to_records=_job_records,
         filters={
             "id": _is("number__in"),
+            "uuid": _is("pk__in"),
             "parent_id": _with_parents,
             "app_id": _ids_of_apps,
             "site_id": _is("site_id__in"),

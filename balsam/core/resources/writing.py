@@ -8,10 +8,11 @@ from django.db import IntegrityError, transaction
 from django.db.models.functions import Now
 
 from balsam.core import batch_jobs, inserting, transitions
-from balsam.core.models import ApplicationDefinition, BalsamJob, QueuedLaunch, Site
+from balsam.core.models import ApplicationDefinition, BalsamJob, JobEvent, QueuedLaunch, Site
 from balsam.core.models.application import full_name
 from balsam.core.models.site import FIRST_SITE
 from balsam.core.resources.faces import JOB_COLUMNS
+from balsam.core.resources.lowering import handlers, is_of_sites, is_python, lower, lower_jobs
 from balsam.exceptions import ConflictError, InvalidParentsError, NotFoundError, UsageError
 from balsam.schemas.batch_jobs import BatchJobRequest
 from balsam.schemas.resources import Record
@@ -48,25 +49,40 @@ def _create_apps(caller: int | None, records: Sequence[Record]) -> list[Applicat
         for record in records:
             require_site(caller, record["site_id"])
             name = full_name(record["name"], record["site_id"])
-            rows.append(_saved(ApplicationDefinition(**{**record, "name": name}), record["name"]))
+            python_exe = record.pop("python_exe")
+            app = ApplicationDefinition(**{**record, "name": name})
+            for column, value in lower(app, python_exe).items():
+                setattr(app, column, value)
+            rows.append(_saved(app, record["name"]))
     return rows
 
 
 def _update_app(app: ApplicationDefinition, patch: Record) -> None:
     """Change an application; jobs follow a new name."""
-    before = app.name
+    before, had_handlers = app.name, handlers(app)
+    python_exe = patch.pop("python_exe", None)
     if "name" in patch:
         patch = {**patch, "name": full_name(patch["name"], app.site_id or FIRST_SITE)}
-    changed = {name: value for name, value in patch.items() if getattr(app, name) != value}
-    for name, value in changed.items():
-        setattr(app, name, value)
-    if not changed:
+    has_changed = _assign(app, patch)
+    if is_of_sites(app):
+        has_changed |= _assign(app, lower(app, python_exe))
+    if not has_changed:
         return
     app.version += 1
     with transaction.atomic():
         _saved(app, app.short_name)
         if app.name != before:
             BalsamJob.objects.filter(application=before).update(application=app.name)
+        if handlers(app) != had_handlers:
+            lower_jobs(app)
+
+
+def _assign(app: ApplicationDefinition, values: Record) -> bool:
+    """Set columns; say whether that changes anything."""
+    changed = {name: value for name, value in values.items() if getattr(app, name) != value}
+    for name, value in changed.items():
+        setattr(app, name, value)
+    return bool(changed)
 
 
 def require_site(caller: int | None, site_id: int) -> Site:
@@ -104,10 +120,10 @@ def _new_job(
     if app is None:
         raise NotFoundError(f"There is no application {record['app_id']}. `balsam app ls` lists yours.")
     check_workdir(record["workdir"])
-    _check_parameters(app, record["parameters"])
+    _check_parameters(app, record["parameters"], has_serialized=bool(record["serialized_parameters"]))
     left_out = ("app_id", "parent_ids", "transfers")
     columns = {JOB_COLUMNS.get(name, name): value for name, value in record.items() if name not in left_out}
-    job = BalsamJob(application=app.name, site_id=app.site_id, **columns)
+    job = BalsamJob(application=app.name, site_id=app.site_id, **handlers(app), **columns)
     job._new_parents = tuple(parents[number] for number in record["parent_ids"])
     return job
 
@@ -122,10 +138,17 @@ def check_workdir(workdir: str) -> None:
         )
 
 
-def _check_parameters(app: ApplicationDefinition, parameters: Mapping[str, Any]) -> None:
+def _check_parameters(
+    app: ApplicationDefinition, parameters: Mapping[str, Any], *, has_serialized: bool
+) -> None:
     """Raise UsageError for a parameter the application does not take, or one that is missing."""
-    if app.serialized_class and not app.command_template:
-        return  # of a Python application: they are serialized
+    if has_serialized and not is_python(app):
+        raise UsageError(
+            f"{app.short_name} is a command: its parameters are texts and numbers, not other Python objects. "
+            "Give str(value)."
+        )
+    if has_serialized:
+        return
     if unknown := sorted(set(parameters) - set(app.parameters)):
         takes = ", ".join(app.parameters) or "none"
         raise UsageError(f"{app.short_name} takes no parameter {', '.join(unknown)}. It takes: {takes}.")
@@ -159,7 +182,17 @@ def _update_job(job: BalsamJob, patch: Record) -> None:
         job.save(update_fields=list(columns))
     if state is not None:
         target = "JOB_FINISHED" if state == "STAGED_OUT" else state
-        transitions.set_state([job.job_id], target, str(data.get("message", "")), strict=True)
+        with transaction.atomic():
+            transitions.set_state([job.job_id], target, str(data.get("message", "")), strict=True)
+            _keep_data(job, target, data)
+
+
+def _keep_data(job: BalsamJob, state: str, data: Record) -> None:
+    """Keep what else was said of a change of state with its event."""
+    rest = {name: value for name, value in data.items() if name != "message"}
+    if rest:
+        events = JobEvent.objects.filter(job_id=job.job_id, to_state=state).order_by("-pk")
+        JobEvent.objects.filter(pk__in=list(events.values_list("pk", flat=True)[:1])).update(data=rest)
 
 
 def _create_batch_jobs(caller: int | None, records: Sequence[Record]) -> list[QueuedLaunch]:

@@ -4,7 +4,7 @@ import subprocess
 
 import pytest
 
-from balsam.core.command_templates import parameters_of, render_command
+from balsam.lib.command_templates import parameters_of, render_command
 from balsam.exceptions import UsageError
 
 

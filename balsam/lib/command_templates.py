@@ -14,7 +14,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from balsam.exceptions import UsageError
 
-__all__ = ["parameters_of", "render_command"]
+__all__ = ["fill_in", "parameters_of", "render_command"]
 
 _ENVIRONMENT = ImmutableSandboxedEnvironment(undefined=StrictUndefined)
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -22,13 +22,18 @@ _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 def render_command(template: str, parameters: Mapping[str, str]) -> str:
     """Return the command line, a shell with the rendered template; raises UsageError when it cannot be."""
+    return shlex.join(["/bin/bash", "-o", "pipefail", "-c", fill_in(template, parameters)])
+
+
+def fill_in(template: str, parameters: Mapping[str, str]) -> str:
+    """Return the template with each parameter as one word of the shell; raises UsageError if it cannot be."""
     try:
         text = _compiled(template).render({name: shlex.quote(value) for name, value in parameters.items()})
     except TemplateError as error:
         raise UsageError(f"The command template {template!r} cannot be filled in: {error}.") from error
     if "\0" in text:
         raise UsageError(f"A parameter of {template!r} holds a NUL character, which no command can take.")
-    return shlex.join(["/bin/bash", "-o", "pipefail", "-c", text])
+    return text
 
 
 def parameters_of(template: str) -> list[str]:
