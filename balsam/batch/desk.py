@@ -1,8 +1,8 @@
 """The desk: everything it takes to talk to a scheduler for one database, in one value."""
 
 import getpass
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -35,10 +35,20 @@ class Desk:
     settings: UserSettings
     user: str
     run: Callable[[Command], Answer] = run_command
+    #: The site whose batch jobs these are, and where it is; the first one is the database directory.
+    site_id: int = 1
+    site_path: Path | None = None
+    #: Values for the job template where a batch job has none of its own.
+    optional_params: Mapping[str, str] = field(default_factory=dict)
+
+    def is_ours(self, info: BatchJobInfo) -> bool:
+        """Whether a batch job is to be looked after here: asked for at this site, or not Balsam's at all."""
+        is_of_site = info.site_id == self.site_id or not info.from_balsam
+        return is_of_site and info.scheduler == self.adapter.name
 
     def script_of(self, info: BatchJobInfo) -> Path:
         """Return where the script of a batch job is."""
-        return self.db_path / "qsubmit" / f"qlaunch{info.batch_job_id}.sh"
+        return (self.site_path or self.db_path) / "qsubmit" / f"qlaunch{info.batch_job_id}.sh"
 
     def ask_submit(self, request: SubmitRequest) -> tuple[Submission, str]:
         """Ask for a batch job; return what the answer means, and its words."""

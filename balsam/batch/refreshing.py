@@ -36,7 +36,7 @@ class Refreshed:
 
 def refresh(desk: Desk) -> Refreshed:
     """Ask the scheduler about all batch jobs, and record what it says."""
-    infos = [i for i in desk.client.batch_jobs() if i.scheduler == desk.adapter.name]
+    infos = [info for info in desk.client.batch_jobs() if desk.is_ours(info)]
     listing = desk.ask_listing()
     observations = [_seen(desk, job) for job in listing.jobs.values() if not _ended_somehow(job)]
     problem = listing.problem

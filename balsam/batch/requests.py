@@ -29,6 +29,8 @@ def checked(request: BatchJobRequest) -> BatchJobRequest:
             "script safely. A part of the name without it will do: workflows that contain it are meant."
         )
     flag_words(request.sched_flags)
+    for tags in (request.filter_tags, *(part.get("filter_tags") or {} for part in request.partitions or ())):
+        _check_tags(tags)
     _check_optional_params(request.optional_params)
     return request
 
@@ -54,6 +56,14 @@ def _check_name(what: str, value: str) -> None:
             f"The {what} {value!r} is no name: give letters, digits and _ . , : @ + / -, "
             "without blanks, and not starting with '-'."
         )
+
+
+def _check_tags(tags: Mapping[str, str]) -> None:
+    for key, value in tags.items():
+        if found := _unwanted(f"{key}{value}", _ACTIVE):
+            raise UsageError(
+                f"The tag {key}={value!r} contains {found}, which no job script can hold safely."
+            )
 
 
 def _check_optional_params(params: Mapping[str, str]) -> None:

@@ -113,7 +113,7 @@ def _write_script(desk: Desk, info: BatchJobInfo) -> Path:
 
 def _submit_alone(desk: Desk, info: BatchJobInfo, script: Path) -> BatchJobInfo:
     began = time.monotonic()
-    fence = desk.client.begin_submission(info.batch_job_id, LEASE_SEC)
+    fence = desk.client.begin_submission(info.batch_job_id, LEASE_SEC, desk.adapter.name)
     is_late = time.monotonic() - began > LEASE_SEC - TIMEOUT_SEC  # it has slept: another may be about it
     if fence is None or fence.submit_began != info.submit_began or is_late:
         return _info(desk, info.batch_job_id)
@@ -157,4 +157,7 @@ def _request(info: BatchJobInfo) -> BatchJobRequest:
         workflow=info.workflow,
         sched_flags=info.sched_flags,
         optional_params=info.optional_params,
+        site_id=info.site_id,
+        filter_tags=info.filter_tags,
+        partitions=info.partitions,
     )

@@ -15,6 +15,7 @@ from jinja2 import StrictUndefined, TemplateError, TemplateSyntaxError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from balsam.batch.desk import Desk
+from balsam.batch.tag_words import TagWords, partition_words
 from balsam.config import balsam_home
 from balsam.exceptions import ConfigError, UsageError
 from balsam.platform.machines import KNOWN_MACHINES, load_machine
@@ -79,14 +80,14 @@ def _variables(desk: Desk, request: BatchJobRequest) -> dict[str, Any]:
         "wall_time_min": request.wall_time_min,
         "job_mode": request.job_mode,
         "wf_filter": f"wf-filter={shlex.quote(request.workflow)}" if request.workflow else "consume-all",
-        "filter_tags": {},
-        "partitions": "",
-        "optional_params": dict(request.optional_params),
+        "filter_tags": TagWords(request.filter_tags),
+        "partitions": partition_words(request.partitions or ()),
+        "optional_params": {**desk.optional_params, **request.optional_params},
         "sched_flags": request.sched_flags,
         "balsam_bin": _word(balsam_bin),
         "pg_bin": _word(Path(pg_ctl).parent if pg_ctl else balsam_bin),
         "balsam_db_path": db_path,
-        "balsam_site_path": db_path,
+        "balsam_site_path": _word(desk.site_path or desk.db_path),
         "launcher_cmd": f"{_own_home()}{_word(Path(balsam_bin) / 'balsam')} launcher",
     }
 

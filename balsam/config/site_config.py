@@ -1,0 +1,78 @@
+"""A site as programs see it: its directories, its settings, and the classes of its objects."""
+
+import importlib
+import os
+from pathlib import Path
+from typing import Any
+
+from balsam.config.settings import UserSettings, user_settings
+from balsam.config.site_dir import SiteDir, find_site_dir, read_site_dir
+from balsam.config.site_settings import SETTINGS_FILE, InvalidSettings, Settings, load_site_settings
+from balsam.exceptions import ConfigError
+
+__all__ = ["NoSiteError", "SiteConfig", "enter_site", "settings_here"]
+
+_MODELS = "balsam.api.models"
+
+
+class NoSiteError(ConfigError, ValueError):
+    """This is not inside a site. `cd` into the directory of one; `balsam site ls` lists them."""
+
+
+class ObjectClasses:
+    """``Site``, ``App``, ``BatchJob``, ``Job`` and ``EventLog``, as `balsam.api` has them."""
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        return getattr(importlib.import_module(_MODELS), name)
+
+
+class SiteConfig:
+    """One site: the one given, that of BALSAM_SITE_PATH, or the one that the current directory is in.
+
+    BALSAM_SITE_PATH is set for what this process starts. Raises NoSiteError (a ValueError) outside of a site,
+    InvalidSettings for a settings file that is wrong.
+    """
+
+    def __init__(self, site_path: Path | str | None = None, settings: Settings | None = None) -> None:
+        site = find_site_dir() if site_path is None else _read(Path(site_path))
+        if site is None:
+            raise NoSiteError
+        self.site_dir = site
+        self.site_path = site.path
+        self.site_id = site.site_id
+        self.settings = load_site_settings(site.path / SETTINGS_FILE) if settings is None else settings
+        self.apps_path = site.path / "apps"
+        self.log_path = site.path / "log"
+        self.job_path = site.path / "qsubmit"
+        self.data_path = site.path / "data"
+        self.client = ObjectClasses()
+        enter_site(site)
+
+    def for_machine(self) -> UserSettings:
+        """Return the user's settings as they are at this site."""
+        return self.settings.for_machine(self.site_path)
+
+
+def enter_site(site: SiteDir) -> None:
+    """Have this process, and what it starts, work at a site and on its database."""
+    os.environ["BALSAM_SITE_PATH"] = str(site.path)
+    if site.database:
+        os.environ["BALSAM_DB_PATH"] = site.database
+
+
+def settings_here(site: SiteDir | None) -> UserSettings:
+    """Return the user's settings, as they are at a site where one is given that has settings of its own."""
+    if site is None or not (site.path / SETTINGS_FILE).exists():
+        return user_settings()
+    return load_site_settings(site.path / SETTINGS_FILE).for_machine(site.path)
+
+
+def _read(path: Path) -> SiteDir:
+    try:
+        return read_site_dir(path.expanduser().absolute())
+    except InvalidSettings:
+        raise
+    except ConfigError as error:
+        raise NoSiteError(str(error)) from error

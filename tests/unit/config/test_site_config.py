@@ -1,0 +1,61 @@
+"""`SiteConfig`: which site, where its directories are, and what it tells children."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from balsam.config import InvalidSettings, Settings, SiteConfig
+from balsam.config.site_dir import SiteDir, write_site_file
+
+
+@pytest.fixture
+def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    for name in ("BALSAM_SITE_PATH", "BALSAM_DB_PATH"):  # so that they are put back
+        monkeypatch.setenv(name, "")
+    path = tmp_path / "site"
+    path.mkdir()
+    write_site_file(SiteDir(path=path, site_id=7, database="/db"))
+    (path / "settings.yml").write_text("machine: local\n")
+    return path
+
+
+def test_site_one_stands_in_is_found(site: Path, monkeypatch: pytest.MonkeyPatch):
+    (site / "data").mkdir()
+    monkeypatch.chdir(site / "data")
+    found = SiteConfig()
+    assert (found.site_path, found.site_id) == (site, 7)
+    assert found.apps_path == site / "apps" and found.log_path == site / "log"
+    assert found.job_path == site / "qsubmit" and found.data_path == site / "data"
+    assert (os.environ["BALSAM_SITE_PATH"], os.environ["BALSAM_DB_PATH"]) == (str(site), "/db")
+
+
+def test_client_has_the_classes_of_the_api(site: Path):
+    from balsam.api import Job
+
+    assert SiteConfig(site).client.Job is Job
+    with pytest.raises(AttributeError):
+        _ = SiteConfig(site).client.Jobs
+
+
+def test_settings_can_be_given(site: Path):
+    given = Settings(filter_tags={"a": "b"})
+    assert SiteConfig(site, given).settings is given
+
+
+def test_outside_of_a_site_is_a_value_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.delenv("BALSAM_SITE_PATH", raising=False)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ValueError, match="not inside a site"):
+        SiteConfig()
+    with pytest.raises(ValueError, match="is no site"):
+        SiteConfig(tmp_path)
+
+
+def test_missing_or_broken_settings_are_told(site: Path):
+    (site / "settings.yml").write_text("a: [")
+    with pytest.raises(InvalidSettings):
+        SiteConfig(site)
+    (site / "settings.yml").unlink()
+    with pytest.raises(InvalidSettings, match=r"settings\.yml"):
+        SiteConfig(site)
