@@ -44,6 +44,8 @@ _ENDS = {
 }  # fmt: skip
 _STATES = {**_LIVE_STATES, **dict.fromkeys(_ENDS, B.FINISHED)}
 _NATIVE_ENDS: dict[str, BatchJobEnd | None] = {**dict.fromkeys(_LIVE_STATES, None), **_ENDS}
+#: Written by slurmdbd where it has heard of the end of a batch job before its start.
+_NAMELESS = "allocation"
 _LAYOUTS = ("%Y-%m-%dT%H:%M:%S",)
 
 
@@ -142,7 +144,7 @@ def _past(fields: list[str]) -> PastBatchJob:
         told = f"exit code {code}"
     return PastBatchJob(
         scheduler_id=_base(whole_id),
-        name=name,
+        name="" if name == _NAMELESS else name,
         native_state=state,
         end=end,
         reason=told,

@@ -70,7 +70,8 @@ def many_rows(text: str, count: int, pattern: str) -> str:
 def many_in_json(text: str, count: int) -> str:
     document = json.loads(text)
     if "Jobs" in document:
-        job = next(iter(document["Jobs"].values()))
+        whole = next(iter(document["Jobs"].values()))
+        job = {name: whole[name] for name in ("Job_Name", "Job_Owner", "job_state", "queue")}
         document["Jobs"] = {f"{1_000_000 + index}.pbs-01": job for index in range(count)}
     else:
         record = document["RECORDS"][0]

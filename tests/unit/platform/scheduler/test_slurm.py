@@ -65,6 +65,11 @@ def test_name_is_found_in_accounting_or_certainly_not():
     assert (nothing.is_complete, nothing.jobs) == (True, {})
 
 
+def test_name_that_accounting_made_up_is_none():
+    text = captured("slurm/history").stdout.replace("qlaunch-ok", "allocation")
+    assert SLURM.parse_history(Answer(0, text)).jobs["17"].name == ""
+
+
 def test_account_that_is_not_kept_says_all_it_can():
     history = SLURM.parse_history(captured("slurm/history-off"))
     assert (history.is_complete, history.jobs) == (True, {})
