@@ -65,7 +65,9 @@ def _open_log(db_path: Path) -> Path:
         backup_count=settings.LOG_BACKUP_COUNT,
     )
     me = this_process()
-    logger.warning("Balsam service on host %s, pid %d, of database %s", me.host, me.pid, db_path)
+    first = f"Balsam service on host {me.host}, pid {me.pid}, of database {db_path}"
+    # Whatever the level: people look there for where to stop it.
+    logger.handle(logger.makeRecord(logger.name, logging.INFO, __file__, 0, first, (), None))
     return path
 
 
@@ -125,6 +127,7 @@ class _Service:
 
         That is when the database was away so long that somebody took this session for dead.
         """
+        self._stopping.forget_losses()
         loops = self._make_loops(session)
         self._board.on_news = lambda: loops.supervisor.wake("status")
         loops.supervisor.start()

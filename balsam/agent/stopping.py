@@ -40,6 +40,10 @@ class Stopping:
         """Say that the session is gone."""
         self._tell(Reason(f"The session was lost ({why})", is_lost=True))
 
+    def forget_losses(self) -> None:
+        """Forget lost sessions: several loops may have found one lost, and there is a new one."""
+        self._reasons = [reason for reason in self._reasons if not reason.is_lost]
+
     @contextmanager
     def on_signals(self, *, hangup_ends: bool) -> Iterator[None]:
         """End on SIGTERM and SIGINT; on SIGHUP only if that is said, else pay no attention to it."""

@@ -60,8 +60,11 @@ def service(stop: bool, status: bool, foreground: bool, output: OutputFormat) ->
         with stopping.on_signals(hangup_ends=True):
             run_service(db_path, stopping, lambda log_path: say_started(os.getpid(), str(log_path)))
     else:
+        from balsam.agent.control import check_is_free
         from balsam.agent.daemon import start_daemon
+        from balsam.client import Client
 
+        check_is_free(Client(), db_path)  # a database that cannot be used is told of best from here
         started = start_daemon(db_path)
         say_started(started.pid, started.log)
 

@@ -60,12 +60,15 @@ def state(job: BalsamJob) -> str:
     return str(job.state)
 
 
-def test_it_is_up_when_the_command_returns_and_names_its_host_first(service: Path, home: ServiceHome):
-    status = home.status()
-    first = service.read_text().splitlines()[0]
-    assert f"Balsam service on host {status['host']}, pid {status['pid']}" in first
-    assert (status["state"], status["log"], status["host"]) == ("running", str(service), os.uname().nodename)
-    assert identify(status["pid"]) is not None
+def test_it_is_up_when_the_command_returns_and_names_its_host_first(home: ServiceHome):
+    home.configure(policy_section("local"), SCHEDULER_CLASS="local", LOG_HANDLER_LEVEL="ERROR")
+    with home.service() as log_path:
+        status = home.status()
+        first = log_path.read_text().splitlines()[0]
+        assert f"Balsam service on host {status['host']}, pid {status['pid']}" in first
+        assert (status["state"], status["host"]) == ("running", os.uname().nodename)
+        assert status["log"] == str(log_path)
+        assert identify(status["pid"]) is not None
 
 
 def test_nothing_of_the_terminal_reaches_it(service: Path, home: ServiceHome):
