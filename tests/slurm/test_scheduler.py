@@ -155,6 +155,23 @@ def test_lost_node_is_told(desk: Desk):
     desk.slurm.run("scontrol", "update", "nodename=n2", "state=resume")
 
 
+def test_batch_job_that_is_requeued_from_a_lost_node_has_not_ended(desk: Desk):
+    job_id = desk.submit("sleep 600", "--requeue", "--nodelist=n2")
+    desk.wait(job_id, B.RUNNING)
+    desk.slurm.kill_node("n2")
+    desk.slurm.run("scontrol", "update", "nodename=n2", "state=down", "reason=test")
+    seen = []
+
+    def waits() -> bool:
+        seen.append(desk.listed(job_id))  # while sacct says NODE_FAIL, of the run that is over
+        return seen[-1].state is B.QUEUED and len(seen) > 20
+
+    wait_until(waits, 60, what="requeue from the lost node")
+    assert {job.native_state for job in seen if job.state is B.FINISHED} == set()
+    desk.slurm.start_node("n2")
+    desk.slurm.run("scontrol", "update", "nodename=n2", "state=resume")
+
+
 def test_batch_job_is_found_by_its_name(desk: Desk):
     job_id = desk.submit("sleep 600", name="bq-marked")
     listing = ADAPTER.parse_status(desk.ask(ADAPTER.status_command("root")), "root")
