@@ -84,10 +84,10 @@ class Model:
 
     def __setattr__(self, name: str, value: Any) -> None:
         field = self._resource.fields.get(name)
+        if isinstance(getattr(type(self), name, None), property) or (field is None and name.startswith("_")):
+            object.__setattr__(self, name, value)
+            return
         if field is None:
-            if name.startswith("_") or isinstance(getattr(type(self), name, None), property):
-                object.__setattr__(self, name, value)
-                return
             raise AttributeError(_unknown(type(self).__name__, name, list(self._resource.fields)))
         if not self._resource.verbs & {"update", "create"}:
             raise AttributeError(f"{type(self).__name__} is read-only.")

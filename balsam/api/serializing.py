@@ -89,31 +89,23 @@ def _is_storable(text: str) -> bool:
 
 def dump_exception(error: BaseException) -> str:
     """Return an exception with its traceback as text; always possible, if need be without its object."""
-    trace = "".join(traceback.format_exception(error))[-_TRACE_LIMIT:]
+    trace = "".join(traceback.format_exception(error))
+    if len(trace) > _TRACE_LIMIT:
+        trace = f"{trace[: _TRACE_LIMIT // 2]}\n…\n{trace[-_TRACE_LIMIT // 2 :]}"
     try:
-        return dump((trace, _Pickled(error)), "The exception")
+        return dump((trace, dump(error, "The exception")), "The exception")
     except UsageError:
-        return dump((trace, None), "The exception")
-
-
-class _Pickled:
-    """A value that is read only when it is asked for: its class may be unknown where it is read."""
-
-    def __init__(self, value: object) -> None:
-        self._data = cloudpickle.dumps(value)
-
-    def value(self) -> Any:
-        return pickle.loads(self._data)
+        return dump((trace, ""), "The exception")
 
 
 def load_exception(text: str) -> BaseException:
     """Return the exception, caused by a RemoteError that shows the traceback where it was raised."""
-    trace, pickled = load(text)
+    trace, serialized = load(text)
     cause = RemoteError(f"The application raised:\n\n{trace}")
-    if pickled is None:
+    if not serialized:
         return cause
     try:
-        error = pickled.value()
+        error = load(serialized)
     except Exception:  # noqa: BLE001 - whatever its class does here, what it said is known
         return cause
     if not isinstance(error, BaseException):
