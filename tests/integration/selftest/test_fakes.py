@@ -295,3 +295,10 @@ def test_no_mischief_is_taken_for_an_end_or_a_crash(make: Callable[..., Desk], k
         assert past.end is None or KINDS[kind][0] == "job"
     if cancelled is Cancellation.GONE:
         assert KINDS[kind][0] == "job"
+
+
+def test_own_batch_job_is_found_among_100000_others(make: Callable[..., Desk]):
+    desk = make()
+    number = desk.submitted("sleep 60")
+    desk.cluster.misbehave("flood")
+    assert number in desk.listing().jobs
