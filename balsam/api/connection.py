@@ -3,6 +3,8 @@
 import os
 
 from balsam.client import Client
+from balsam.client.http import Http
+from balsam.config.client_file import ClientSettings
 from balsam.config.site_dir import SiteDir, find_site_dir
 
 __all__ = ["client", "current_site", "use_client"]
@@ -13,14 +15,23 @@ _clients: dict[int, Client] = {}
 def client() -> Client:
     """Return the client of this process; a forked child gets its own.
 
-    The database is that of the site directory one stands in, else that of BALSAM_DB_PATH.
+    It reaches the database or the server of the site directory one stands in, else the database of
+    BALSAM_DB_PATH, else the server of the last `balsam login`.
     """
     if os.getpid() not in _clients:
-        site = find_site_dir()
-        if site is not None and site.database:
-            os.environ["BALSAM_DB_PATH"] = site.database
-        _clients[os.getpid()] = Client()
+        _clients[os.getpid()] = _chosen()
     return _clients[os.getpid()]
+
+
+def _chosen() -> Client:
+    site = find_site_dir()
+    if site is not None and site.database:
+        os.environ["BALSAM_DB_PATH"] = site.database
+    elif site is not None or not os.environ.get("BALSAM_DB_PATH"):
+        login = ClientSettings.load_from_file()
+        if login is not None:
+            return Client(Http(login.api_root, login.token))
+    return Client()
 
 
 def current_site() -> SiteDir | None:

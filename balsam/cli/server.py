@@ -8,8 +8,8 @@ from pathlib import Path
 import click
 
 from balsam.cli.display import Column, OutputFormat, display, output_option
-from balsam.cli.options import BalsamCommand
 from balsam.cli.registering import register
+from balsam.cli.verbs import VerbedCommand
 from balsam.exceptions import DatabaseUnreachable
 
 _STATUS_COLUMNS = [Column(name) for name in ("db_path", "is_running", "host", "port", "pid", "socket_dir")]
@@ -18,7 +18,12 @@ _USER_COLUMNS = [Column(name) for name in ("user", "is_owner", "connections")]
 
 
 @click.command(
-    cls=BalsamCommand,
+    cls=VerbedCommand,
+    verbs={
+        "up": ("balsam.cli.rest.commands:up", "Serve the database over HTTP."),
+        "down": ("balsam.cli.rest.commands:down", "Stop the REST server."),
+        "status": ("balsam.cli.rest.commands:status", "Say whether the REST server runs."),
+    },
     help="Start, stop or inspect the server of the active database.",
     examples=[
         "balsam server --connect",

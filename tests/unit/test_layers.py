@@ -30,7 +30,8 @@ BELOW["localqueue"] = BELOW["selftest"] = {"config"} | BELOW["config"]
 BELOW["core"] = {"postgres", "schemas", "django_settings"} | BELOW["schemas"]
 BELOW["server"] = {"core"} | BELOW["core"]
 BELOW["dashboard"] = BELOW["server"]
-BELOW["cli"] = {"remote", "agent", "launcher", "localqueue", "selftest", "core", "postgres"} | BELOW["launcher"]
+BELOW["cli"] = {"remote", "server", "agent", "launcher", "localqueue", "selftest", "core", "postgres"}
+BELOW["cli"] |= BELOW["launcher"]
 
 #: Modules that are the face of another layer.
 EXCEPTIONS: dict[str, set[str]] = {"launcher/dag.py": {"core"}, "launcher/futures.py": {"core"}}

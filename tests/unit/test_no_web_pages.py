@@ -1,4 +1,4 @@
-"""Balsam has no web pages: who adds some adds their login, their tokens against forgery and a random key."""
+"""Nothing serves requests but the REST server, which lets nobody in without a login."""
 
 import pytest
 
@@ -8,8 +8,8 @@ from tests.unit.test_layers import imported_modules, sources
 #: What serves requests, or takes them apart for pages.
 WEB = ("http.server", "socketserver", "wsgiref", "aiohttp", "flask", "fastapi", "starlette", "uvicorn")
 WEB_OF_DJANGO = ("django.core.handlers", "django.core.wsgi", "django.urls", "django.http", "django.views")
-#: Layers whose own tests say who is let in.
-WITH_LOGIN: set[str] = set()
+#: Layers whose own tests say who is let in: tests/integration/server/test_rest.py.
+WITH_LOGIN = {"server"}
 
 
 @pytest.mark.parametrize("source", [name for name in sources() if name.split("/")[0] not in WITH_LOGIN])

@@ -1,6 +1,6 @@
 """The tables, and the names scripts of the database generation import."""
 
-from balsam.core.models.account import Account
+from balsam.core.models.account import Account, SentRequest, Token
 from balsam.core.models.application import ApplicationDefinition
 from balsam.core.models.dependency import JobDependency
 from balsam.core.models.event import JobEvent
@@ -36,8 +36,10 @@ __all__ = [
     "JobEvent",
     "NoApplication",
     "QueuedLaunch",
+    "SentRequest",
     "Session",
     "Site",
+    "Token",
     "error_report",
     "from_time_string",
     "get_time_string",

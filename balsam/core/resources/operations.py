@@ -3,9 +3,11 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from django.db import transaction
 from django.db.models import Count, QuerySet
 
 from balsam.core import jobs, sql
+from balsam.core.models import SentRequest
 from balsam.core.resources.faces import FACES, Face
 from balsam.core.resources.writing import CREATE, UPDATE
 from balsam.exceptions import BalsamError, UsageError
@@ -41,12 +43,27 @@ def count_by(caller: int | None, resource: str, query: Query, column: str) -> di
     return {str(value): number for value, number in counted}
 
 
-def create(caller: int | None, resource: str, records: Sequence[Record]) -> list[Record]:
-    """Make objects, all or none; return them in order. Raises UsageError, ConflictError, NotFoundError."""
+def create(
+    caller: int | None, resource: str, records: Sequence[Record], request_key: str = ""
+) -> list[Record]:
+    """Make objects, all or none; return them in order. Raises UsageError, ConflictError, NotFoundError.
+
+    A request with the key of one that was carried out makes nothing, and has the same reply: so may a client
+    send it again that has not heard of the first.
+    """
     table = _that_can(resource, "create")
     _require_at_most(records, table)
-    rows = CREATE[resource](caller, [check_create(table, record) for record in records])
-    return FACES[resource].to_records(rows)
+    checked = [check_create(table, record) for record in records]
+    if not request_key:
+        return FACES[resource].to_records(CREATE[resource](caller, checked))
+    with transaction.atomic():
+        owner: Any = caller  # None is an owner, too
+        sent, is_new = SentRequest.objects.get_or_create(account_id=owner, key=request_key)
+        if is_new:
+            sent.reply = FACES[resource].to_records(CREATE[resource](caller, checked))
+            sent.save(update_fields=["reply"])
+        reply: list[Record] = sent.reply
+        return reply
 
 
 def update(caller: int | None, resource: str, patches: Mapping[int, Record]) -> UpdateReply:

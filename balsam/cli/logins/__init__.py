@@ -1,0 +1,1 @@
+"""Accounts and logins at a server: ``balsam register|login|logout|auth``."""

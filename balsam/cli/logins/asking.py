@@ -1,0 +1,41 @@
+"""Questions about addresses, names and passwords; passwords are never shown."""
+
+import getpass
+import sys
+
+import click
+
+from balsam.cli.prompts import NoAnswerError
+from balsam.exceptions import UsageError
+
+__all__ = ["address_of", "answer", "secret"]
+
+
+def answer(question: str, default: str = "") -> str:
+    """Ask until there is an answer; raises NoAnswerError where input ends."""
+    while True:
+        click.echo(f"{question}{f' [{default}]' if default else ''}: ", nl=False)
+        sys.stdout.flush()
+        line = sys.stdin.readline() if sys.stdin else ""
+        if not line:
+            raise NoAnswerError(f"Nobody answered {question!r}: the input has ended. Give it as an option.")
+        if text := line.strip() or default:
+            return text
+
+
+def secret(question: str) -> str:
+    """Ask for a password, without showing it; from a pipe, read a line."""
+    if sys.stdin.isatty():
+        return getpass.getpass(f"{question}: ")
+    line = sys.stdin.readline()
+    if not line:
+        raise NoAnswerError(f"Nobody answered {question!r}: the input has ended.")
+    return line.rstrip("\n")
+
+
+def address_of(text: str) -> str:
+    """Return the address of a server; without a scheme it is https. Raises UsageError."""
+    address = text if "://" in text else f"https://{text}"
+    if not address.startswith(("http://", "https://")) or len(address.split("://", 1)[1]) < 1:
+        raise UsageError(f"{text!r} is no address of a server: give http://HOST:PORT or https://HOST.")
+    return address.rstrip("/")

@@ -1,0 +1,1 @@
+"""``balsam server up|down|status``: the REST server of the active database."""

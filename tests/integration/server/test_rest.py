@@ -1,0 +1,246 @@
+"""The REST server: logins, owners, errors, and the same API over HTTP as in-process."""
+
+import json
+import threading
+import time
+from http.client import HTTPConnection
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from django.db import connection
+
+from balsam.api import App, BatchJob, EventLog, Job, Site
+from balsam.client.http import Http
+from balsam.core.models import Account, BalsamJob, Token
+from balsam.exceptions import (
+    ConflictError,
+    InvalidParentsError,
+    LoginNeededError,
+    NotFoundError,
+    ServerError,
+    UsageError,
+)
+from balsam.schemas.resources import RESOURCES
+from balsam.states import JobState as S
+from tests.commands import run_balsam
+from tests.integration.server.conftest import PASSWORD, log_in
+from tests.jobs import claim, open_session, report
+
+
+def make_app(name: str = "theta") -> App:
+    site = Site.objects.create(name, f"/sites/{name}")
+    return App.objects.create(
+        site_id=site.id,
+        name="Hello",
+        command_template="echo {{ name }}",
+        parameters={"name": {"required": True}},
+    )
+
+
+def new_job(app: App, workdir: str = "w", **fields: Any) -> Job:
+    return Job(workdir, app.id, parameters={"name": "x"}, **fields)
+
+
+def test_nothing_is_told_without_a_login(address: str):
+    with httpx.Client(base_url=address) as plain:
+        for path in ("/sites/", "/apps/", "/jobs/", "/batch-jobs/", "/events/", "/notices", "/auth/tokens"):
+            answer = plain.get(path)
+            assert (answer.status_code, answer.headers["WWW-Authenticate"]) == (401, "Bearer"), path
+        assert plain.get("/auth/how").json() == ["password"]
+        assert plain.get("/jobs/", headers={"Authorization": "Bearer balsam_nonsense"}).status_code == 401
+        assert plain.get("/openapi.json").status_code == 200
+        assert "swagger" in plain.get("/docs").text.lower()
+
+
+def test_secrets_are_kept_as_hashes_alone(alice: Http):
+    account = Account.objects.get(username="alice")
+    assert account.password_hash.startswith("scrypt$") and PASSWORD not in account.password_hash
+    token = alice._token
+    assert token.startswith("balsam_")
+    row = Token.objects.get(account=account)
+    assert token not in json.dumps([row.digest, row.label])
+
+
+def test_wrong_password_is_refused_at_once_and_guessing_is_held_back(address: str):
+    log_in(address, "alice")
+    server = Http(address)
+    form = {"username": "alice", "password": "wrong"}
+    with httpx.Client(base_url=address) as plain:
+        codes = [plain.post("/auth/password/login", data=form).status_code for _ in range(12)]
+    assert codes[:10] == [401] * 10 and codes[10:] == [429, 429]
+    with pytest.raises(ConflictError, match="taken"):
+        server.request("POST", "/auth/password/register", json={"username": "alice", "password": PASSWORD})
+    for body in ({"username": "x y", "password": PASSWORD}, {"username": "bob", "password": "short"}, {}):
+        with pytest.raises(UsageError):
+            server.request("POST", "/auth/password/register", json=body)
+
+
+def test_login_ends_when_it_is_revoked(alice: Http):
+    other = alice.request("POST", "/auth/password/login", data={"username": "alice", "password": PASSWORD})
+    second = Http(alice.address, other["access_token"])
+    logins = second.request("GET", "/auth/tokens")
+    assert len(logins) == 2 and "balsam on" in logins[0]["label"]
+    second.request("DELETE", f"/auth/tokens/{logins[1]['id']}")
+    with pytest.raises(LoginNeededError, match="balsam login"):
+        alice.request("GET", "/auth/password/me")
+    second.request("POST", "/auth/logout")
+    with pytest.raises(LoginNeededError):
+        second.request("GET", "/auth/password/me")
+
+
+def test_two_accounts_never_see_each_other(alice: Http, address: str):
+    app = make_app()
+    (job,) = Job.objects.bulk_create([new_job(app)])
+    bob = log_in(address, "bob")
+    for path in ("/sites/", "/apps/", "/jobs/", "/batch-jobs/", "/events/"):
+        assert bob.request("GET", path) == {"count": 0, "results": []}, path
+    for path, number in (("/sites/", app.site_id), ("/apps/", app.id), ("/jobs/", job.id)):
+        for method, body in (("GET", None), ("PUT", {}), ("DELETE", None)):
+            with pytest.raises(NotFoundError):
+                bob.request(method, f"{path}{number}", **({} if body is None else {"json": body}))
+    reply = bob.request("PATCH", "/jobs/", json=[{"id": job.id, "state": "FAILED"}])
+    assert reply["changed"] == [] and str(job.id) in reply["refused"]
+    assert bob.request("DELETE", "/jobs/", params={"id": job.id}) == {"deleted": 0}
+    with pytest.raises(NotFoundError):
+        bob.request("POST", "/jobs/", json=[{"workdir": "w", "app_id": app.id}])
+    job.refresh_from_db()
+    assert job.state == "PREPROCESSED"
+
+
+def test_objects_over_http_are_those_of_the_database(alice: Http):
+    app = make_app()
+    jobs = Job.objects.bulk_create([new_job(app, f"w/{n}", tags={"n": str(n % 2)}) for n in range(6)])
+    assert [job.number for job in BalsamJob.objects.order_by("number")] == [job.id for job in jobs]
+    child = new_job(app, "child", parent_ids=[jobs[0].id], data={"deep": [1, {"a": None}]})
+    child.save()
+    assert child.state == "AWAITING_PARENTS" and child.data == {"deep": [1, {"a": None}]}
+    assert Job.objects.filter(tags={"n": "1"}, state="PREPROCESSED").count() == 3
+    assert [job.workdir for job in Job.objects.order_by("-id")[1:3]] == ["w/5", "w/4"]
+    assert Job.objects.filter(state__ne=["PREPROCESSED"]).get() == child
+    jobs[1].state = "FAILED"
+    jobs[2].tags["new"] = "tag"
+    assert Job.objects.bulk_update(jobs) == 2
+    assert Job.objects.filter(state="FAILED").update(num_nodes=3) == 1
+    assert Job.objects.filter(state="FAILED").delete() == 1
+    session = open_session()
+    report(session, claim(session, site_id=app.site_id), S.RUNNING, S.RUN_DONE)
+    assert Job.objects.filter(state="JOB_FINISHED").count() == 5
+    assert EventLog.objects.filter(job_id=[jobs[0].id]).first().to_state == "JOB_FINISHED"
+    batch_job = BatchJob.objects.create(
+        site_id=app.site_id, num_nodes=1, wall_time_min=5, job_mode="mpi", queue="q", project="p"
+    )
+    assert BatchJob.objects.get(batch_job.id).state == "pending_submission"
+
+
+def test_errors_are_the_same_as_in_process(alice: Http):
+    app = make_app()
+    with pytest.raises(UsageError, match="workdir"):
+        new_job(app, "../up").save()
+    with pytest.raises(InvalidParentsError, match="no job 99"):
+        new_job(app, "w", parent_ids=[99]).save()
+    with pytest.raises(ConflictError, match="'theta'"):
+        Site.objects.create("theta", "/elsewhere")
+    with pytest.raises(UsageError, match="'nme'"):
+        alice.request("GET", "/jobs/", params={"nme": "x"})
+    with pytest.raises(UsageError, match="filter"):
+        alice.request("DELETE", "/jobs/")
+    with pytest.raises(UsageError):
+        alice.request("GET", "/jobs/", params={"limit": "many"})
+
+
+def test_request_that_is_sent_again_makes_nothing_twice(alice: Http):
+    app = make_app()
+    body = [{"workdir": "w", "app_id": app.id, "parameters": {"name": "x"}}]
+    headers = {"Idempotency-Key": "once"}
+    first = alice.request("POST", "/jobs/", json=body, headers=headers)
+    assert alice.request("POST", "/jobs/", json=body, headers=headers) == first
+    assert Job.objects.count() == 1
+    assert alice.request("POST", "/jobs/", json=body, headers={"Idempotency-Key": "twice"}) != first
+
+
+def test_waiting_over_http_is_told_of_ends(alice: Http):
+    app = make_app()
+    jobs = Job.objects.bulk_create([new_job(app, "a"), new_job(app, "b")])
+
+    def finish() -> None:
+        try:
+            session = open_session()
+            report(session, claim(session, site_id=app.site_id), S.RUNNING, S.RUN_DONE)
+        finally:
+            connection.close()
+
+    thread = threading.Thread(target=finish)
+    thread.start()
+    done, not_done = Job.objects.wait(jobs, timeout=60, poll_interval=30)
+    thread.join()
+    assert len(done) == 2 and not_done == []
+
+
+def test_database_that_was_restarted_is_found_again(alice: Http, db: Path):
+    make_app()
+    run_balsam("server", "--reset", env={"BALSAM_DB_PATH": str(db)}).check()
+    connection.close()
+    assert Site.objects.count() == 1
+
+
+def test_server_that_is_gone_is_said_to_be_after_some_tries():
+    pauses: list[float] = []
+    server = Http("http://127.0.0.1:9", sleep=pauses.append)
+    with pytest.raises(ServerError, match=r"http://127\.0\.0\.1:9 cannot be reached"):
+        server.request("GET", "/auth/how")
+    assert len(pauses) == 5 and all(0 < pause <= 20 for pause in pauses)
+
+
+def test_oversized_and_endless_requests_are_refused(alice: Http):
+    host, port = alice.address.removeprefix("http://").split(":")
+    announced = HTTPConnection(host, int(port), timeout=30)
+    announced.putrequest("POST", "/jobs/")
+    announced.putheader("Content-Length", str(10**12))
+    announced.endheaders()
+    assert announced.getresponse().status == 413
+    announced.close()
+    with httpx.Client(base_url=alice.address) as plain:
+        assert plain.post("/jobs/", content=iter([b"[]"])).status_code == 411
+        assert plain.get("/auth/how").headers["X-Frame-Options"] == "DENY"
+
+
+def test_interactive_page_knows_every_field(address: str):
+    paths = httpx.get(f"{address}/openapi.json").json()["paths"]
+    for name, path in (("site", "/sites/"), ("app", "/apps/"), ("job", "/jobs/"), ("event", "/events/")):
+        told = {parameter["name"] for parameter in paths[path]["get"]["parameters"]}
+        assert set(RESOURCES[name].filters) <= told
+    schema = paths["/jobs/"]["post"]["requestBody"]["content"]["application/json"]["schema"]
+    assert set(schema["oneOf"][0]["required"]) == {"workdir", "app_id"}
+
+
+def test_second_server_is_refused_and_a_stopped_one_said_to_be(address: str, db: Path):
+    env = {"BALSAM_DB_PATH": str(db)}
+    done = run_balsam("server", "up", env=env)
+    assert done.returncode == 7 and address in done.stderr
+    assert address in run_balsam("server", "status", env=env).check().stdout
+    run_balsam("server", "down", env=env).check()
+    assert run_balsam("server", "status", env=env).returncode == 1
+    run_balsam("server", "up", "--port", address.rsplit(":")[-1], env=env).check()
+
+
+@pytest.mark.parametrize("user", ["maria"])
+def test_accounts_are_made_and_used_at_the_command_line(address: str, tmp_path: Path, user: str):
+    env = {"BALSAM_CLIENT_PATH": str(tmp_path / "client.yml")}
+    answers = f"{address}\n{user}\n{PASSWORD}\n{PASSWORD}\n"
+    done = run_balsam("register", input=answers, env=env).check()
+    assert f"'username': '{user}'" in done.stdout and PASSWORD not in done.output
+    began = time.monotonic()
+    wrong = run_balsam("login", "--url", address, input=f"{user}\nwrong password\n", env=env)
+    assert wrong.returncode == 5 and "wrong" in wrong.stderr and time.monotonic() - began < 30
+    run_balsam("login", input=f"{address}\n{user}\n{PASSWORD}\n", env=env).check()
+    assert (tmp_path / "client.yml").stat().st_mode & 0o777 == 0o600
+    assert "already have a good login" in run_balsam("login", "--url", address, env=env).check().stdout
+    assert f"as {user}" in run_balsam("auth", "status", env=env).check().stdout
+    assert run_balsam("job", "ls", env=env, cwd=tmp_path).check().stdout.startswith("ID")
+    assert "balsam on" in run_balsam("auth", "tokens", env=env).check().stdout
+    run_balsam("logout", env=env).check()
+    assert run_balsam("auth", "status", env=env).returncode == 5
+    mismatch = run_balsam("register", input=f"{address}\nbob\n{PASSWORD}\nother\n", env=env)
+    assert mismatch.returncode == 2
