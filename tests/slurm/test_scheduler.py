@@ -151,8 +151,6 @@ def test_lost_node_is_told(desk: Desk):
     desk.slurm.run("scontrol", "update", "nodename=n2", "state=down", "reason=test")
     assert desk.wait(job_id, B.FINISHED).end is E.NODE_FAIL
     assert desk.account(job_id).end is E.NODE_FAIL
-    desk.slurm.start_node("n2")
-    desk.slurm.run("scontrol", "update", "nodename=n2", "state=resume")
 
 
 def test_batch_job_that_is_requeued_from_a_lost_node_has_not_ended(desk: Desk):
@@ -168,8 +166,6 @@ def test_batch_job_that_is_requeued_from_a_lost_node_has_not_ended(desk: Desk):
 
     wait_until(waits, 60, what="requeue from the lost node")
     assert {job.native_state for job in seen if job.state is B.FINISHED} == set()
-    desk.slurm.start_node("n2")
-    desk.slurm.run("scontrol", "update", "nodename=n2", "state=resume")
 
 
 def test_batch_job_is_found_by_its_name(desk: Desk):
