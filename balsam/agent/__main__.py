@@ -4,9 +4,12 @@ import logging
 import sys
 from pathlib import Path
 
-from balsam.agent.daemon import answer_error, answer_started
+from balsam.agent.daemon import SITE, answer_error, answer_started
+from balsam.agent.post import DatabasePost
 from balsam.agent.service import run_service
+from balsam.agent.site_post import SitePost
 from balsam.agent.stopping import Stopping
+from balsam.config import SiteConfig
 from balsam.exceptions import BalsamError
 
 __all__ = ["main"]
@@ -14,8 +17,11 @@ __all__ = ["main"]
 logger = logging.getLogger("balsam.agent")
 
 
-def main(descriptor: int) -> int:
-    """Run the service; whoever waits at the other end of ``descriptor`` is told when it is up, or why not."""
+def main(descriptor: int, kind: str) -> int:
+    """Run the service of the database or the site that the current directory is.
+
+    Whoever waits at the other end of ``descriptor`` is told when it is up, or why not.
+    """
     stopping = Stopping()
     is_up = False
 
@@ -26,7 +32,8 @@ def main(descriptor: int) -> int:
 
     with stopping.on_signals(hangup_ends=False):
         try:
-            run_service(Path.cwd(), stopping, on_ready)
+            post = SitePost(SiteConfig(Path.cwd())) if kind == SITE else DatabasePost(Path.cwd())
+            run_service(post, stopping, on_ready)
         except BalsamError as error:
             if is_up:
                 logger.error("%s", error)
@@ -37,4 +44,4 @@ def main(descriptor: int) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(int(sys.argv[1])))
+    sys.exit(main(int(sys.argv[1]), sys.argv[2]))

@@ -13,7 +13,7 @@ from balsam.lib.waiting import wait_for
 from balsam.schemas.services import ServiceInfo
 from balsam.schemas.sessions import SessionInfo
 
-__all__ = ["check_is_free", "service_row", "stop_service"]
+__all__ = ["check_is_free", "end_process", "is_dead", "is_here", "service_row", "stop_service"]
 
 _STOP_PATIENCE_SEC = 20.0
 _TIME = "%Y-%m-%d %H:%M:%S"
@@ -22,7 +22,7 @@ _TIME = "%Y-%m-%d %H:%M:%S"
 def check_is_free(client: Client, db_path: Path) -> None:
     """Raise BalsamError, with where it runs, when a service that is not dead has the database."""
     found = client.current_service()
-    if found is None or _is_dead(found.session):
+    if found is None or is_dead(found.session):
         return
     session, here = found.session, is_alive(_identity(found.session))
     since = found.started.astimezone().strftime(_TIME)
@@ -43,13 +43,12 @@ def stop_service(client: Client, log_dir: Path) -> str:
         return "No service runs on this database."
     session = found.session
     name = f"the service on host {session.host} (pid {session.pid})"
-    if _is_dead(session):
+    if is_dead(session):
         recover(client, log_dir)
         return f"{name[0].upper()}{name[1:]} had died; what it held is free again."
     if not is_alive(_identity(session)):
         raise ConflictError(f"Cannot stop {name} from here. Stop it there: {_stop_there(session)}.")
-    _signal(session, name)
-    if not wait_for(lambda: is_alive(_identity(session)) is False, _STOP_PATIENCE_SEC):
+    if not end_process(session, name):
         raise ConflictError(
             f"{name[0].upper()}{name[1:]} was told to end, and has not within {_STOP_PATIENCE_SEC:.0f} s. "
             f"See its log; `kill -9 {session.pid}` ends it at once, and the next service goes on."
@@ -58,11 +57,13 @@ def stop_service(client: Client, log_dir: Path) -> str:
     return f"Stopped {name}."
 
 
-def service_row(client: Client, db_path: Path) -> dict[str, Any]:
+def service_row(
+    client: Client, db_path: Path, *, site_id: int = 1, start: str = "balsam service"
+) -> dict[str, Any]:
     """Return all that is known of the service; raises NotFoundError when there is none."""
-    found = client.current_service()
+    found = client.current_service(site_id)
     if found is None:
-        raise NotFoundError(f"No service runs on {db_path}. Start it with `balsam service`.")
+        raise NotFoundError(f"No service runs on {db_path}. Start it with `{start}`.")
     status = found.status
     return {
         "db_path": str(db_path),
@@ -83,26 +84,33 @@ def service_row(client: Client, db_path: Path) -> dict[str, Any]:
 
 
 def _state(found: ServiceInfo) -> str:
-    if _is_dead(found.session):
+    if is_dead(found.session):
         return "dead"
     if found.session.expires_sec < 0:
         return "silent: its lease is over"
     return "running"
 
 
-def _is_dead(session: SessionInfo) -> bool:
+def is_dead(session: SessionInfo) -> bool:
     """Whether the process is known to be dead, or is elsewhere and its lease is over."""
     alive = is_alive(_identity(session))
     return alive is False or (alive is None and session.expires_sec < 0)
 
 
-def _signal(session: SessionInfo, name: str) -> None:
+def is_here(session: SessionInfo) -> bool:
+    """Whether the process is alive on this host."""
+    return is_alive(_identity(session)) is True
+
+
+def end_process(session: SessionInfo, name: str) -> bool:
+    """Tell a process of this host to end, and wait; False when it has not in time."""
     try:
         os.kill(session.pid, signal.SIGTERM)
     except ProcessLookupError:
-        return
+        return True
     except PermissionError as error:
         raise ConflictError(f"Cannot stop {name}: it is another user's.") from error
+    return wait_for(lambda: is_alive(_identity(session)) is False, _STOP_PATIENCE_SEC)
 
 
 def _stop_there(session: SessionInfo) -> str:

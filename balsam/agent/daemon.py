@@ -10,7 +10,7 @@ from typing import Any
 
 from balsam.exceptions import BalsamError, ConflictError, DatabaseError, UsageError
 
-__all__ = ["Started", "answer_error", "answer_started", "start_daemon"]
+__all__ = ["DATABASE", "SITE", "Started", "answer_error", "answer_started", "start_daemon"]
 
 _ERRORS: dict[int, type[BalsamError]] = {
     error.exit_code: error for error in (BalsamError, UsageError, DatabaseError, ConflictError)
@@ -25,21 +25,28 @@ class Started:
     log: str
 
 
-def start_daemon(db_path: Path) -> Started:
-    """Start the service of a database and return when it is up; raises BalsamError with its own words.
+#: What is served: a database directory, or a site.
+DATABASE, SITE = "database", "site"
+
+
+def start_daemon(directory: Path, kind: str = DATABASE) -> Started:
+    """Start the service of a directory and return when it is up; raises BalsamError with its own words.
 
     It has a session of its own, so that nothing of the terminal reaches it. Until it is up, what it prints
     comes to this process's stderr; then that goes to its log.
     """
+    environ = dict(os.environ)
+    if kind == DATABASE:
+        environ["BALSAM_DB_PATH"] = str(directory)
     read, write = os.pipe()
     with open(read, encoding="utf-8") as answers:
         process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "balsam.agent", str(write)],
+            [sys.executable, "-P", "-m", "balsam.agent", str(write), kind],
             stdin=subprocess.DEVNULL,
             stdout=sys.stderr.fileno(),
             pass_fds=[write],
-            cwd=db_path,
-            env={**os.environ, "BALSAM_DB_PATH": str(db_path)},
+            cwd=directory,
+            env=environ,
             start_new_session=True,
         )
         os.close(write)

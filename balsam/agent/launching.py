@@ -93,7 +93,7 @@ class Launching:
     def _finish_intents(self, desk: Desk) -> None:
         """Submit what was intended and never submitted: a submitter may have died, or nobody knows."""
         for info in self._client.batch_jobs():
-            if info.state is not BatchJobState.PENDING_SUBMISSION or info.scheduler != desk.adapter.name:
+            if info.state is not BatchJobState.PENDING_SUBMISSION or not desk.is_ours(info):
                 continue
             if info.submit_began is None and info.age_sec(info.created) < 2 * _FRESH_SEC:
                 continue  # its submitter is about it
@@ -109,7 +109,7 @@ class Launching:
             logger.info("Batch job %d: %s", info.batch_job_id, _outcome(after))
 
     def _plan(self, desk: Desk, work: Work) -> Plan:
-        live = self._client.batch_jobs()
+        live = [info for info in self._client.batch_jobs() if desk.is_ours(info)]
         self._vain.look(live)
         policy = self._policy_watch.policy
         filters = {info.workflow for info in live if info.workflow}

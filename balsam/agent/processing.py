@@ -6,13 +6,12 @@ from collections.abc import Callable
 from balsam.client import Client
 from balsam.exceptions import BalsamError
 from balsam.processing import Processor
+from balsam.schemas.sessions import Selection
 
 __all__ = ["Processing"]
 
 logger = logging.getLogger(__name__)
 
-#: Hooks and transfers at once.
-_CONCURRENCY = 5
 _PERIOD_SEC = 60.0
 _STOP_SEC = 5.0
 
@@ -23,8 +22,18 @@ class Processing:
     name = "processing"
     spacing_sec = 0.5
 
-    def __init__(self, client: Client, session_id: int, on_progress: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        client: Client,
+        session_id: int,
+        on_progress: Callable[[], None],
+        *,
+        selection: Selection,
+        concurrency: int,
+    ) -> None:
         self._client = client
+        self._selection = selection
+        self._concurrency = concurrency
         self._session_id = session_id
         self._on_progress = on_progress
         self._processor: Processor | None = None
@@ -69,7 +78,8 @@ class Processing:
         processor = Processor(
             self._client,
             self._session_id,
-            concurrency=_CONCURRENCY,
+            concurrency=self._concurrency,
+            selection=self._selection,
             on_reported=lambda reply: self._on_progress(),
         )
         processor.start()

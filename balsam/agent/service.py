@@ -1,4 +1,4 @@
-"""The service of a database: takes its session, runs its loops, and ends when it is told to."""
+"""The service of a database or a site: takes its session, runs its loops, and ends when it is told to."""
 
 import logging
 import os
@@ -6,20 +6,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from balsam.agent.control import check_is_free
 from balsam.agent.health import Board
-from balsam.agent.launching import Launching
 from balsam.agent.lease import LeaseKeeper
 from balsam.agent.notices import EVERYTHING, Notices
-from balsam.agent.policy_watch import PolicyWatch
+from balsam.agent.post import Post
 from balsam.agent.processing import Processing
 from balsam.agent.reporting import Reporting
 from balsam.agent.stopping import Stopping
-from balsam.agent.supervision import Supervisor
+from balsam.agent.supervision import Loop, Supervisor
 from balsam.agent.sync import SchedulerSync
-from balsam.batch import Desk, open_desk
 from balsam.client import Client
-from balsam.config import user_settings
 from balsam.exceptions import BalsamError, ConflictError, DatabaseError
 from balsam.launcher.recovery import recover
 from balsam.lib.logs import log_to_database_dir
@@ -34,16 +30,16 @@ logger = logging.getLogger(__name__)
 _STOP_SEC = 8.0
 
 
-def run_service(db_path: Path, stopping: Stopping, on_ready: Callable[[Path], None]) -> None:
+def run_service(post: Post, stopping: Stopping, on_ready: Callable[[Path], None]) -> None:
     """Run the service in this process until ``stopping`` says so; ``on_ready`` gets the path of the log.
 
-    Raises BalsamError, with where it runs, when the database has a service already.
+    Raises BalsamError, with where it runs, when the database or site has a service already.
     """
     client = Client()
-    check_is_free(client, db_path)
-    open_desk(db_path, client)  # says what is wrong with the settings while somebody listens
-    log_path = _open_log(db_path)
-    service = _Service(client, db_path, log_path, stopping)
+    post.check_is_free(client)
+    post.open_desk(client)  # says what is wrong with the settings while somebody listens
+    log_path = _open_log(post)
+    service = _Service(client, post, log_path, stopping)
     session = service.open_session()
     client.transport.set_patience(True)
     try:
@@ -56,16 +52,17 @@ def run_service(db_path: Path, stopping: Stopping, on_ready: Callable[[Path], No
         raise
 
 
-def _open_log(db_path: Path) -> Path:
-    settings = user_settings()
+def _open_log(post: Post) -> Path:
+    settings = post.settings()
     path = log_to_database_dir(
         "service",
+        directory=post.directory,
         level=settings.LOG_HANDLER_LEVEL,
         size_limit_bytes=settings.LOG_FILE_SIZE_LIMIT,
         backup_count=settings.LOG_BACKUP_COUNT,
     )
     me = this_process()
-    first = f"Balsam service on host {me.host}, pid {me.pid}, of database {db_path}"
+    first = f"Balsam service on host {me.host}, pid {me.pid}, of {post.label}"
     # Whatever the level: people look there for where to stop it.
     logger.handle(logger.makeRecord(logger.name, logging.INFO, __file__, 0, first, (), None))
     return path
@@ -76,17 +73,18 @@ class _Loops:
     """The loops of one session."""
 
     supervisor: Supervisor
-    processing: Processing
+    processing: Processing | None
 
     def on_topics(self, session_id: int, topics: list[str]) -> None:
         """Wake whom a notice concerns."""
         is_all = EVERYTHING in topics
         if is_all or "work" in topics:
-            self.processing.wake()
-            self.supervisor.wake("launches")
+            if self.processing is not None:
+                self.processing.wake()
+            self.supervisor.wake("launches", "elastic queue")
         if is_all or "batch" in topics:
             self.supervisor.wake("scheduler", "launches")
-        if is_all or f"lost {session_id}" in topics:
+        if self.processing is not None and (is_all or f"lost {session_id}" in topics):
             self.processing.doubt()
             self.supervisor.wake("processing")
 
@@ -94,31 +92,35 @@ class _Loops:
 class _Service:
     """The service, which may have several sessions one after another: see `run`."""
 
-    def __init__(self, client: Client, db_path: Path, log_path: Path, stopping: Stopping) -> None:
+    def __init__(self, client: Client, post: Post, log_path: Path, stopping: Stopping) -> None:
         self._client = client
-        self._db_path = db_path
+        self._post = post
         self._log_dir = log_path.parent
         self._stopping = stopping
         self._board = Board()
         self._board.say(log=str(log_path), pid=os.getpid())
-        self._policy_watch: PolicyWatch
 
     def prepare(self) -> None:
         """Read what can be wrong; raises ConfigError."""
-        self._policy_watch = PolicyWatch(self._board)
+        self._post.prepare(self._board)
 
     def open_session(self) -> SessionInfo:
         """Take the database; raises BalsamError when another service has it."""
         recover(self._client, self._log_dir)
         me = this_process()
         request = SessionRequest(
-            kind="service", host=me.host, boot_id=me.boot_id, pid=me.pid, start_time=me.start_time
+            kind="service",
+            host=me.host,
+            boot_id=me.boot_id,
+            pid=me.pid,
+            start_time=me.start_time,
+            site_id=self._post.selection.site_id,
         )
         try:
             session = self._client.open_service(request)
         except ConflictError:
-            check_is_free(self._client, self._db_path)
-            raise BalsamError("Another service has just ended. Try again: `balsam service`.") from None
+            self._post.check_is_free(self._client)
+            raise BalsamError("Another service has just ended. Try again.") from None
         logger.info("Session %d", session.session_id)
         return session
 
@@ -154,25 +156,28 @@ class _Service:
         def wake(*names: str) -> Callable[[], None]:
             return lambda: loops.supervisor.wake(*names)
 
-        processing = Processing(client, session_id, wake("launches"))
-        sync = SchedulerSync(self._desk, self._board, wake("leases", "launches"))
-        self._policy_watch.on_change = wake("launches")
+        post, board = self._post, self._board
+        processing = None
+        if post.num_workers:
+            processing = Processing(
+                client, session_id, wake("launches"), selection=post.selection, concurrency=post.num_workers
+            )
+        sync = SchedulerSync(
+            lambda: post.open_desk(client), board, wake("leases", "launches"), period_sec=post.sync_period_sec
+        )
+        every: list[Loop | None] = [
+            Notices(client, lambda topics: loops.on_topics(session_id, topics)),
+            LeaseKeeper(client, session_id, self._log_dir),
+            processing,
+            sync,
+            *post.loops(client, sync, board, wake("launches")),
+            Reporting(client, session_id, board),
+        ]
         supervisor = Supervisor(
-            [
-                Notices(client, lambda topics: loops.on_topics(session_id, topics)),
-                LeaseKeeper(client, session_id, self._log_dir),
-                processing,
-                sync,
-                self._policy_watch,
-                Launching(client, self._desk, sync, self._policy_watch, self._board),
-                Reporting(client, session_id, self._board),
-            ],
-            self._board,
+            [loop for loop in every if loop is not None],
+            board,
             on_lost=self._stopping.lost,
             on_thread_end=client.transport.close,
         )
         loops = _Loops(supervisor, processing)
         return loops
-
-    def _desk(self) -> Desk:
-        return open_desk(self._db_path, self._client)

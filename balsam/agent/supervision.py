@@ -68,9 +68,10 @@ class Supervisor:
             thread.start()
 
     def wake(self, *names: str) -> None:
-        """Let loops have their next cycle now."""
+        """Let loops have their next cycle now; those that there are not are left out."""
         for name in names:
-            self._woken[name].set()
+            if name in self._woken:
+                self._woken[name].set()
 
     @property
     def is_stopping(self) -> bool:

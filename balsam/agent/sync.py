@@ -28,8 +28,16 @@ class SchedulerSync:
     name = "scheduler"
     spacing_sec = 2.0
 
-    def __init__(self, open_desk: Callable[[], Desk], board: Board, on_ended: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        open_desk: Callable[[], Desk],
+        board: Board,
+        on_ended: Callable[[], None],
+        *,
+        period_sec: float = _PERIOD_SEC,
+    ) -> None:
         self._open_desk = open_desk
+        self._period_sec = period_sec
         self._board = board
         self._on_ended = on_ended
         self._one_at_a_time = threading.Lock()
@@ -38,7 +46,8 @@ class SchedulerSync:
     def cycle(self) -> float:
         """Ask once."""
         desk = self._refresh()
-        return _PERIOD_SEC if any(info.from_balsam for info in desk.client.batch_jobs()) else _IDLE_PERIOD_SEC
+        is_live = any(info.from_balsam and desk.is_ours(info) for info in desk.client.batch_jobs())
+        return self._period_sec if is_live else _IDLE_PERIOD_SEC
 
     def be_fresh(self, max_age_sec: float) -> None:
         """See to it that what is known is no older; raises BalsamError when the scheduler cannot be read."""

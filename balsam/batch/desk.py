@@ -7,7 +7,7 @@ from datetime import datetime
 from pathlib import Path
 
 from balsam.client import Client
-from balsam.config import UserSettings, user_settings
+from balsam.config import SiteConfig, UserSettings, user_settings
 from balsam.lib.commands import Answer, Command, run_command
 from balsam.platform.scheduler import (
     Cancellation,
@@ -20,7 +20,7 @@ from balsam.platform.scheduler import (
 )
 from balsam.schemas.batch_jobs import BatchJobInfo
 
-__all__ = ["Desk", "open_desk"]
+__all__ = ["Desk", "open_desk", "open_site_desk"]
 
 _OLD_DEFAULTS = ("/usr/bin/qsub", "/usr/bin/qstat")
 
@@ -90,4 +90,19 @@ def open_desk(db_path: Path, client: Client | None = None) -> Desk:
         db_path=db_path,
         settings=settings,
         user=getpass.getuser(),
+    )
+
+
+def open_site_desk(config: SiteConfig, client: Client) -> Desk:
+    """Return the desk for a site and its scheduler; raises ConfigError."""
+    settings, scheduler = config.for_machine(), config.settings.scheduler
+    return Desk(
+        client=client,
+        adapter=load_scheduler(settings.SCHEDULER_CLASS),
+        db_path=Path(config.site_dir.database or config.site_path),
+        settings=settings,
+        user=getpass.getuser(),
+        site_id=config.site_id,
+        site_path=config.site_path,
+        optional_params={} if scheduler is None else dict(scheduler.optional_batch_job_params),
     )

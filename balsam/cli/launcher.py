@@ -4,14 +4,16 @@ import asyncio
 import os
 import shutil
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
 from balsam.cli.errors import EXIT_INTERRUPTED
 from balsam.cli.options import BalsamCommand
+from balsam.cli.selection import key_values
 
 if TYPE_CHECKING:
+    from balsam.config.site_dir import SiteDir
     from balsam.launcher.tally import Tally
 
 _LINE_SEC = 0.5
@@ -26,7 +28,7 @@ _LINE_SEC = 0.5
         "balsam launcher --wf-filter sweep1 --job-mode mpi --time-limit-minutes 58",
     ],
 )
-@click.option("--consume-all", is_flag=True, help="Run every job that is ready.")
+@click.option("--consume-all", is_flag=True, help="Run every job that is ready (at a site: of it).")
 @click.option("--wf-filter", metavar="WF", help="Run only jobs whose workflow contains WF.")
 @click.option(
     "-j", "--job-mode", type=click.Choice(["mpi", "serial"]), required=True, help="How jobs are started."
@@ -38,6 +40,14 @@ _LINE_SEC = 0.5
     default=0,
     help="Stop after this; 0: with the batch job.",
 )
+@click.option(
+    "-tag", "--tag", "tags", multiple=True, metavar="KEY=VALUE", callback=key_values,
+    help="Run only jobs with this tag.",
+)  # fmt: skip
+@click.option(
+    "-p", "--part", "parts", multiple=True, metavar="MODE:NODES[:KEY=VALUE...]",
+    help="Run a launcher of its own on so many nodes, for jobs with these tags.",
+)  # fmt: skip
 @click.option(
     "--num-transition-threads", type=click.IntRange(min=0), help="Hooks and staging done at once; 0: none."
 )
@@ -54,6 +64,8 @@ def launcher(
     wf_filter: str | None,
     job_mode: str,
     time_limit_minutes: float,
+    tags: dict[str, str],
+    parts: tuple[str, ...],
     num_transition_threads: int | None,
     gpus_per_node: int,
     limit_nodes: int | None,
@@ -63,22 +75,30 @@ def launcher(
     ignore_failures: bool,
 ) -> None:
     """Run a launcher in the foreground, until nothing is left to do or its time is over."""
-    if consume_all == (wf_filter is not None):
-        raise click.UsageError("Give one of --consume-all and --wf-filter WF.")
-    from balsam.config import user_settings
+    from balsam.config.site_config import enter_site, settings_here
+    from balsam.config.site_dir import find_site_dir
     from balsam.core.premises import check_files_are_here
     from balsam.launcher.options import LauncherOptions
     from balsam.launcher.start import run_launcher
 
+    site = find_site_dir()
+    if (consume_all and wf_filter is not None) or (site is None and not consume_all and wf_filter is None):
+        raise click.UsageError("Give one of --consume-all and --wf-filter WF.")
+    if site is not None:
+        enter_site(site)
+    if parts:
+        _run_parts(parts, time_limit_minutes, limit_nodes, offset_nodes)
+    settings = settings_here(site)
     check_files_are_here()
     options = LauncherOptions(
         mode=job_mode,
         workflow=wf_filter or "",
+        site_id=1 if site is None else site.site_id,
+        tags=tags,
+        linger_sec=-1.0 if site is None else _linger_sec(site),
         time_limit_min=time_limit_minutes or None,
         num_transition_threads=(
-            user_settings().NUM_TRANSITION_THREADS
-            if num_transition_threads is None
-            else num_transition_threads
+            settings.NUM_TRANSITION_THREADS if num_transition_threads is None else num_transition_threads
         ),
         gpus_per_node=gpus_per_node,
         limit_nodes=limit_nodes,
@@ -87,7 +107,7 @@ def launcher(
         start_unfit=no_time_check,
     )
     click.echo(f"Starting Balsam launcher [{os.getpid()}]")
-    tally, log_path = run_launcher(options, _show_live if sys.stdout.isatty() else None)
+    tally, log_path = run_launcher(options, _show_live if sys.stdout.isatty() else None, site)
     for line in tally.closing_lines():
         click.echo(line)
     if tally.failed:
@@ -96,6 +116,21 @@ def launcher(
         raise click.exceptions.Exit(EXIT_INTERRUPTED)
     if tally.failed and not ignore_failures:
         raise click.exceptions.Exit(1)
+
+
+def _run_parts(parts: tuple[str, ...], minutes: float, limit: int | None, offset: int) -> NoReturn:
+    """Run a launcher for each part of the nodes, beside one another, and exit as the worst of them did."""
+    from balsam.launcher.parts import commands_of, run_together
+
+    raise click.exceptions.Exit(run_together(commands_of(parts, minutes, limit, offset)))
+
+
+def _linger_sec(site: "SiteDir") -> float:
+    """Return how long a launcher of a site stays when there is nothing to do; it may have no settings."""
+    from balsam.config.site_settings import SETTINGS_FILE, load_site_settings
+
+    path = site.path / SETTINGS_FILE
+    return load_site_settings(path).launcher.idle_ttl_sec if path.exists() else -1.0
 
 
 async def _show_live(tally: "Tally") -> None:

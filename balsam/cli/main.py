@@ -45,6 +45,7 @@ COMMANDS: dict[str, Lazy] = {
     "rm": Lazy("balsam.cli.rm:rm", "Delete jobs or applications from the database."),
     "kill": Lazy("balsam.cli.kill:kill", "Stop a job for good."),
     "killjob": Lazy("balsam.cli.kill:killjob", "Stop a job for good (same as kill)."),
+    "site": Lazy("balsam.cli.site:site", "Make sites, and start and stop their agents."),
     "queue": Lazy("balsam.cli.queue:queue", "Ask for batch jobs at sites, list and end them."),
     "launcher": Lazy("balsam.cli.launcher:launcher", "Run the jobs of the database on this allocation."),
     "submit-launch": Lazy(

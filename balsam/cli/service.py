@@ -53,12 +53,15 @@ def service(stop: bool, status: bool, foreground: bool, output: OutputFormat) ->
 
         click.echo(stop_service(Client(), db_path / "log"))
     elif foreground:
+        from balsam.agent.post import DatabasePost
         from balsam.agent.service import run_service
         from balsam.agent.stopping import Stopping
 
         stopping = Stopping()
         with stopping.on_signals(hangup_ends=True):
-            run_service(db_path, stopping, lambda log_path: say_started(os.getpid(), str(log_path)))
+            run_service(
+                DatabasePost(db_path), stopping, lambda log_path: say_started(os.getpid(), str(log_path))
+            )
     else:
         from balsam.agent.control import check_is_free
         from balsam.agent.daemon import start_daemon

@@ -6,8 +6,9 @@ from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
-from balsam.config import user_settings
 from balsam.config.machine_defaults import machine_named
+from balsam.config.site_config import settings_here
+from balsam.config.site_dir import SiteDir
 from balsam.launcher.head import Head
 from balsam.launcher.options import LauncherOptions
 from balsam.launcher.surroundings import in_surroundings, node_description
@@ -22,12 +23,14 @@ logger = logging.getLogger(__name__)
 Show = Callable[[Tally], Coroutine[Any, Any, None]]
 
 
-def run_launcher(options: LauncherOptions, show: Show | None = None) -> tuple[Tally, Path]:
+def run_launcher(
+    options: LauncherOptions, show: Show | None = None, site: SiteDir | None = None
+) -> tuple[Tally, Path]:
     """Run a launcher to its end; return what it did and where it logged.
 
-    ``show`` runs beside it, to tell how it goes.
+    ``show`` runs beside it, to tell how it goes. At a site, its settings hold, and the log is there.
     """
-    settings = user_settings()
+    settings = settings_here(site)
     # of nodes, all machines that are not special say the same: nothing
     machine = machine_named("local" if settings.MACHINE == "auto" else settings.MACHINE)
     nodes = detect_nodes(
@@ -40,6 +43,7 @@ def run_launcher(options: LauncherOptions, show: Show | None = None) -> tuple[Ta
     options = in_surroundings(options, settings, machine, nodes)
     log_path = log_to_database_dir(
         "launcher",
+        directory=None if site is None else site.path,
         level=settings.LOG_HANDLER_LEVEL,
         size_limit_bytes=settings.LOG_FILE_SIZE_LIMIT,
         backup_count=settings.LOG_BACKUP_COUNT,

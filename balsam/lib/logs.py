@@ -26,9 +26,16 @@ class _DatabaseLog(RotatingFileHandler):
 
 
 def log_to_database_dir(
-    basename: str, *, level: str = "INFO", size_limit_bytes: int = 100 * 2**20, backup_count: int = 5
+    basename: str,
+    *,
+    directory: Path | None = None,
+    level: str = "INFO",
+    size_limit_bytes: int = 100 * 2**20,
+    backup_count: int = 5,
 ) -> Path:
     """Log to ``<database>/log/<basename>_<time>.log``, a new file, and return its path.
+
+    With ``directory``, that of a site, to ``<directory>/log`` instead.
 
     A file that has reached the limit (0: none) is renamed to ``.1`` and so on, up to ``backup_count``. Called
     again, the process goes on in another new file. Raises NoDatabaseError without an active database,
@@ -40,10 +47,10 @@ def log_to_database_dir(
             f"Cannot log at level {level!r}: it is not known. Set LOG_HANDLER_LEVEL in settings.json to one "
             "of DEBUG, INFO, WARNING, ERROR, CRITICAL."
         )
-    db_path = os.environ.get("BALSAM_DB_PATH")
-    if not db_path:
+    home = directory or os.environ.get("BALSAM_DB_PATH")
+    if not home:
         raise NoDatabaseError
-    path = _new_file(Path(db_path).expanduser() / "log", basename)
+    path = _new_file(Path(home).expanduser() / "log", basename)
     handler = _DatabaseLog(
         path,
         maxBytes=size_limit_bytes,

@@ -2,6 +2,10 @@
 -- The session is locked until the claim is committed, so that it cannot end and leave the claimed jobs behind.
 WITH owner AS (
     SELECT host || ':' || pid AS lock FROM core_session WHERE id = %(session_id)s AND ended IS NULL FOR SHARE
+), batch_job AS (  -- at sites, a job shows the batch job in which it was last run
+    SELECT l.id FROM core_session s JOIN core_queuedlaunch l ON l.scheduler_id = s.scheduler_id
+    WHERE s.id = %(session_id)s AND s.scheduler_id <> '' AND s.site_id = l.site_id AND l.site_id <> 1
+    ORDER BY l.id DESC LIMIT 1
 ), picked AS (
     SELECT job_id, application
     FROM core_balsamjob
@@ -19,7 +23,8 @@ WITH owner AS (
     FOR UPDATE SKIP LOCKED
 )
 UPDATE core_balsamjob j
-SET session_id = %(session_id)s, lock = (SELECT lock FROM owner)
+SET session_id = %(session_id)s, lock = (SELECT lock FROM owner),
+    queued_launch_id = coalesce((SELECT id FROM batch_job), j.queued_launch_id)
 FROM (picked p LEFT JOIN core_applicationdefinition a ON a.name = p.application)
 WHERE j.job_id = p.job_id
 RETURNING j.job_id::text, j.number, j.name, j.workflow, j.attempt, j.application, j.args, a.executable, a.envscript,

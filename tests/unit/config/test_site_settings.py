@@ -68,7 +68,7 @@ def test_optional_modules_take_all_their_keys(read):
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("logging:\n  level: INFO\nschedular: {}\n", "line 3: schedular is no setting. Did you mean scheduler"),
+        ("logging:\n  level: INFO\nschedular: {}\n", "line 3: schedular is no setting. Did you mean sched"),
         ("scheduler:\n  sync_perod: 1\n", "sync_perod is no setting. Did you mean sync_period"),
         ("scheduler:\n  sync_period: often\n", "line 2: scheduler.sync_period is 'often', which"),
         ("launcher:\n  idle_ttl_sec: true\n", "line 2: launcher.idle_ttl_sec is True"),

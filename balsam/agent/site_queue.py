@@ -1,0 +1,147 @@
+"""The loop that submits the batch jobs which users ask for at a site."""
+
+import logging
+from collections.abc import Callable, Sequence
+
+from balsam.agent.health import Board
+from balsam.agent.sync import SchedulerSync
+from balsam.batch import Desk, submit
+from balsam.client import Client
+from balsam.config.site_settings import SchedulerSettings, Settings
+from balsam.exceptions import BalsamError
+from balsam.schemas.batch_jobs import BatchJobInfo
+from balsam.states import BatchJobState
+
+__all__ = ["SiteQueue", "refusal"]
+
+logger = logging.getLogger(__name__)
+
+_FRESH_SEC = 5.0
+_LIVE = (BatchJobState.QUEUED, BatchJobState.RUNNING, BatchJobState.PENDING_DELETION)
+
+
+class SiteQueue:
+    """Submits what is pending, oldest first; what the settings do not allow is refused with the reason.
+
+    Where a queue has as many batch jobs as it takes, a batch job waits, and says so.
+    """
+
+    name = "launches"
+    spacing_sec = 1.0
+
+    def __init__(
+        self,
+        client: Client,
+        site_id: int,
+        settings: Settings,
+        open_desk: Callable[[], Desk],
+        sync: SchedulerSync,
+        board: Board,
+    ) -> None:
+        self._client = client
+        self._site_id = site_id
+        self._settings = settings
+        self._rules = settings.scheduler or SchedulerSettings()
+        self._open_desk = open_desk
+        self._sync = sync
+        self._board = board
+        self._is_stopped = False
+
+    def cycle(self) -> float:
+        """Submit what can be submitted now."""
+        waiting = 0
+        desk = self._open_desk()
+        for info in self._pending():
+            if self._is_stopped:
+                break
+            if info.submit_began is None:
+                if problem := refusal(info, self._rules):
+                    self._client.refuse_submission(info.batch_job_id, problem)
+                    logger.warning("Batch job %d is refused: %s", info.batch_job_id, problem)
+                    continue
+                self._sync.be_fresh(_FRESH_SEC)
+                if problem := self._no_room(desk, info):
+                    self._let_wait(info, problem)
+                    waiting += 1
+                    continue
+            self._submit(desk, info)
+        self._board.say(waits_for=f"room in queues for {waiting} batch jobs" if waiting else "")
+        return self._rules.sync_period
+
+    def interrupt(self) -> None:
+        """Submit nothing more."""
+        self._is_stopped = True
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+    def _pending(self) -> list[BatchJobInfo]:
+        """Return the batch jobs of this site, with at least the agent's tags, that are to be submitted."""
+        tags = self._settings.filter_tags.items()
+        return [
+            info
+            for info in self._client.batch_jobs()
+            if info.state is BatchJobState.PENDING_SUBMISSION
+            and info.site_id == self._site_id
+            and info.from_balsam
+            and tags <= info.filter_tags.items()
+        ]
+
+    def _no_room(self, desk: Desk, info: BatchJobInfo) -> str:
+        """Say why a queue takes no more for now; '' when it does."""
+        limits = self._rules.allowed_queues.get(info.queue)
+        live = _in_queue(self._client.batch_jobs(), desk.adapter.name, info.queue)
+        if limits is None or live < limits.max_queued_jobs:
+            return ""
+        return f"Waits: the queue {info.queue} has {live} of {limits.max_queued_jobs} batch jobs"
+
+    def _let_wait(self, info: BatchJobInfo, problem: str) -> None:
+        if info.reason != problem:
+            logger.info("Batch job %d: %s", info.batch_job_id, problem)
+            self._client.doubt_submission(info.batch_job_id, problem)
+
+    def _submit(self, desk: Desk, info: BatchJobInfo) -> None:
+        try:
+            after = submit(desk, info.batch_job_id)
+        except BalsamError as error:
+            logger.warning("Batch job %d cannot be submitted: %s", info.batch_job_id, error)
+            return
+        if after.state is BatchJobState.PENDING_SUBMISSION:
+            logger.warning("Batch job %d: nobody knows yet (%s)", info.batch_job_id, after.reason)
+        elif after.state is BatchJobState.SUBMIT_FAILED:
+            logger.warning("Batch job %d is refused: %s", info.batch_job_id, after.reason)
+        else:
+            logger.info("Batch job %d: the scheduler has it as %s", info.batch_job_id, after.scheduler_id)
+
+
+def refusal(info: BatchJobInfo, rules: SchedulerSettings) -> str:
+    """Say what of a batch job the settings of the site do not allow; '' when all is fine."""
+    if rules.allowed_projects and info.project not in rules.allowed_projects:
+        return f"The site allows the projects {', '.join(rules.allowed_projects)}, not {info.project}"
+    if unknown := sorted(set(info.optional_params) - {*rules.optional_batch_job_params, *_OWN_PARAMS}):
+        return f"The job template has no parameter {', '.join(unknown)}; see optional_batch_job_params"
+    if not rules.allowed_queues:
+        return ""
+    limits = rules.allowed_queues.get(info.queue)
+    if limits is None:
+        return f"The site allows the queues {', '.join(rules.allowed_queues)}, not {info.queue}"
+    if info.num_nodes > limits.max_nodes:
+        return f"{info.num_nodes} nodes are more than the {limits.max_nodes} of the queue {info.queue}"
+    if info.wall_time_min > limits.max_walltime:
+        return f"{info.wall_time_min} min are more than the {limits.max_walltime} of the queue {info.queue}"
+    return ""
+
+
+def _in_queue(infos: Sequence[BatchJobInfo], scheduler: str, queue: str) -> int:
+    return sum(
+        info.scheduler == scheduler
+        and info.queue == queue
+        and bool(info.scheduler_id)
+        and info.state in _LIVE
+        for info in infos
+    )
+
+
+#: By which the agent knows what its own modules have asked for.
+ASKED_BY = "asked_by"
+_OWN_PARAMS = (ASKED_BY,)
