@@ -22,6 +22,7 @@ _ADAPTERS: Mapping[str, str] = {
     "pbs": "balsam.platform.scheduler.pbs:Pbs",
     "cobalt": "balsam.platform.scheduler.cobalt:Cobalt",
     "lsf": "balsam.platform.scheduler.lsf:Lsf",
+    "slurm-qos": "balsam.platform.scheduler.slurm:SlurmQos",
     "local": "balsam.platform.scheduler.local:Local",
 }
 #: Other names of `SCHEDULER_CLASS`: of the database generation, and of the site generation.

@@ -18,7 +18,7 @@ from balsam.platform.scheduler.contract import (
 )
 from balsam.platform.scheduler.times import clock, minutes, whole_minutes
 
-__all__ = ["Slurm"]
+__all__ = ["Slurm", "SlurmQos"]
 
 #: Of `sbatch --parsable`: "id" or "id;cluster"; and of an sbatch that is wrapped.
 _ID_LINE = re.compile(r"^(?:Submitted batch job )?(\d+)(?:;\S+| on cluster \S+)?\n", re.MULTILINE)
@@ -52,6 +52,8 @@ class Slurm:
 
     name = "slurm"
     probe = "sbatch"
+    #: What users of this machine call a queue: the option that asks for it, and how squeue shows it.
+    queue_option, queue_format = "--partition", "%P"
     keeps_history = True
     lists_names = True
 
@@ -61,8 +63,8 @@ class Slurm:
         return Command([
             "sbatch", "--parsable", f"--job-name={request.name}", f"--chdir={request.cwd}",
             f"--output={output}.output", *([f"--account={request.project}"] if request.project else []),
-            *([f"--partition={request.queue}"] if request.queue else []), f"--nodes={request.num_nodes}",
-            f"--time={clock(request.wall_time_min)}", *request.extra_flags, script_word(request.script),
+            *([f"{self.queue_option}={request.queue}"] if request.queue else []),
+            f"--nodes={request.num_nodes}", f"--time={clock(request.wall_time_min)}", *request.extra_flags, script_word(request.script),
         ])  # fmt: skip
 
     def parse_submit(self, answer: Answer) -> Submission:
@@ -71,7 +73,8 @@ class Slurm:
 
     def status_command(self, user: str) -> Command:
         """Return the command; it shows for some minutes (MinJobAge) how batch jobs have ended, too."""
-        argv = ["squeue", f"--user={user}", "--states=all", f"--format={slurm_rows.SQUEUE_FORMAT}"]
+        rows = slurm_rows.SQUEUE_FORMAT.replace("%P", self.queue_format)
+        argv = ["squeue", f"--user={user}", "--states=all", f"--format={rows}"]
         return Command(argv, UTC_ENVIRON, unset=_NARROWING)
 
     def parse_status(self, answer: Answer, user: str = "") -> Listing:
@@ -141,3 +144,10 @@ class Slurm:
         """Read the time; of several parts, the shortest."""
         found = [minutes(line.strip()) for line in answer.stdout.split("\n")] if answer.is_ok else []
         return min((left for left in found if left is not None), default=None)
+
+
+class SlurmQos(Slurm):
+    """Slurm on machines where a queue is a quality of service, and the partition follows from it."""
+
+    name = "slurm-qos"
+    queue_option, queue_format = "--qos", "%q"

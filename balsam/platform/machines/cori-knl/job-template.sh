@@ -3,6 +3,7 @@
 #SBATCH --qos={{ queue }}
 #SBATCH --nodes={{ nodes }}
 #SBATCH --time={{ time_minutes }}
+#SBATCH --no-kill
 #SBATCH --constraint=knl
 # What your jobs need goes here: modules, proxies, `umask g=rwx`.
 export PATH={{ balsam_bin }}:$PATH

@@ -3,6 +3,7 @@
 #SBATCH --partition={{ queue }}
 #SBATCH --nodes={{ nodes }}
 #SBATCH --time={{ time_minutes }}
+#SBATCH --no-kill
 #SBATCH --gpus-per-node=8
 {% if optional_params.get('reservation') %}#SBATCH --reservation={{ optional_params.reservation }}
 {% endif -%}

@@ -3,6 +3,7 @@
 #SBATCH --qos={{ queue }}
 #SBATCH --nodes={{ nodes }}
 #SBATCH --time={{ time_minutes }}
+#SBATCH --no-kill
 #SBATCH --constraint=cpu
 {% if optional_params.get('reservation') %}#SBATCH --reservation={{ optional_params.reservation }}
 {% endif -%}

@@ -3,6 +3,7 @@
 #SBATCH --qos={{ queue }}
 #SBATCH --nodes={{ nodes }}
 #SBATCH --time={{ time_minutes }}
+#SBATCH --no-kill
 #SBATCH --constraint=gpu
 #SBATCH --gpus-per-node=4
 {% if optional_params.get('reservation') %}#SBATCH --reservation={{ optional_params.reservation }}

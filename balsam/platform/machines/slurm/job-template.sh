@@ -3,6 +3,7 @@
 #SBATCH --partition={{ queue }}
 #SBATCH --nodes={{ nodes }}
 #SBATCH --time={{ time_minutes }}
+#SBATCH --no-kill
 # What your jobs need goes here: modules, proxies, `umask g=rwx`.
 export PATH={{ balsam_bin }}:$PATH
 source balsamactivate {{ balsam_db_path }} || exit

@@ -1,12 +1,13 @@
 """Slurm: answers of 22.05.8, and words that only Slurm has."""
 
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
 from balsam.lib.commands import Answer
-from balsam.platform.scheduler import BackfillWindow, Cancellation
-from balsam.platform.scheduler.slurm import Slurm
+from balsam.platform.scheduler import BackfillWindow, Cancellation, SubmitRequest
+from balsam.platform.scheduler.slurm import Slurm, SlurmQos
 from balsam.states import BatchJobEnd, BatchJobState
 from tests.unit.platform.scheduler.captured import captured
 
@@ -185,3 +186,15 @@ def test_allocation_of_an_array_has_the_id_of_the_array():
     found = SLURM.allocation({"SLURM_JOB_ID": "14", "SLURM_ARRAY_JOB_ID": "12"})
     assert found is not None
     assert found.scheduler_id == "12"
+
+
+def test_queue_may_be_a_quality_of_service():
+    adapter = SlurmQos()
+    request = SubmitRequest(
+        script=Path("/db/q.sh"), name="b", project="p", queue="debug", num_nodes=1, wall_time_min=5,
+        cwd=Path("/db"), output=Path("/db/q"),
+    )  # fmt: skip
+    submit = adapter.submit_command(request).argv
+    assert "--qos=debug" in submit and not any(word.startswith("--partition") for word in submit)
+    status = " ".join(adapter.status_command("me").argv)
+    assert "%q" in status and "%P" not in status
