@@ -24,6 +24,7 @@ _LIVE = ["queued", "running", "pending_deletion"]
 @click.argument("destination", metavar="DEST", type=click.Path(path_type=Path))
 def mv(source: Path, destination: Path) -> None:
     """Move the directory, and tell the record; refuse while something runs there."""
+    from balsam.agent.site_status import push
     from balsam.api.models import BatchJob, Site
 
     target = Path(os.path.abspath(destination.expanduser()))
@@ -35,8 +36,7 @@ def mv(source: Path, destination: Path) -> None:
         raise RefusedError(f"{live} batch jobs of the site {site.name} run from {site.path}. End them first.")
     shutil.move(source, target)
     try:
-        site.path = target
-        site.save()
+        push(client_here(), site.id, {"path": str(target)})
     except BaseException:
         shutil.move(target, source)
         raise

@@ -123,6 +123,7 @@ def _new_job(
     _check_parameters(app, record["parameters"], has_serialized=bool(record["serialized_parameters"]))
     left_out = ("app_id", "parent_ids", "transfers")
     columns = {JOB_COLUMNS.get(name, name): value for name, value in record.items() if name not in left_out}
+    columns["pending_file_cleanup"] = bool(app.cleanup_files)
     job = BalsamJob(application=app.name, site_id=app.site_id, **handlers(app), **columns)
     job._new_parents = tuple(parents[number] for number in record["parent_ids"])
     return job
