@@ -64,7 +64,8 @@ class Slurm:
             "sbatch", "--parsable", f"--job-name={request.name}", f"--chdir={request.cwd}",
             f"--output={output}.output", *([f"--account={request.project}"] if request.project else []),
             *([f"{self.queue_option}={request.queue}"] if request.queue else []),
-            f"--nodes={request.num_nodes}", f"--time={clock(request.wall_time_min)}", *request.extra_flags, script_word(request.script),
+            f"--nodes={request.num_nodes}", f"--time={clock(request.wall_time_min)}",
+            *request.extra_flags, script_word(request.script),
         ])  # fmt: skip
 
     def parse_submit(self, answer: Answer) -> Submission:
