@@ -2,6 +2,9 @@
 
 import json
 import os
+import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -47,6 +50,66 @@ def edit(path: Path, before: str, after: str) -> None:
     (path / "settings.yml").write_text(text.replace(before, after))
 
 
+HELLO = """
+from balsam.api import ApplicationDefinition
+
+class Hello(ApplicationDefinition):
+    site = "thetagpu_tutorial"
+    command_template = "echo Hello, {{ say_hello_to }}! CUDA_VISIBLE_DEVICES=$CUDA_VISIBLE_DEVICES"
+Hello.sync()
+"""
+WITH_DEPS = """
+from balsam.api import Job, BatchJob, Site
+
+job = None
+for n in range(3):
+    job = Job(site_name="thetagpu_tutorial",
+              app_id="Hello",
+              workdir=f"demo/hello_deps{n}",
+              parameters={"say_hello_to": f"world {n}!"},
+              tags={"workflow": "hello_deps"},
+              node_packing_count=8,
+              parent_ids=[job.id] if job else [])
+    job.save()
+site = Site.objects.get("thetagpu_tutorial")
+BatchJob.objects.create(
+    num_nodes=1,
+    wall_time_min=10,
+    queue="local",
+    project="local",
+    site_id=site.id,
+    filter_tags={"workflow": "hello_deps"},
+    job_mode="mpi",
+)
+"""
+WITH_HOOK = """
+from pathlib import Path
+from balsam.api import ApplicationDefinition
+
+class Prepared(ApplicationDefinition):
+    site = "thetagpu_tutorial"
+    command_template = "cat prepared.txt"
+
+    def preprocess(self):
+        Path("prepared.txt").write_text("by the agent")
+        self.job.state = "PREPROCESSED"
+
+Prepared.sync()
+Prepared.submit("hooked/ours", tags={"run": "1"})
+Prepared.submit("hooked/other", tags={"run": "2"})
+"""
+
+
+def run_script(directory: Path, text: str) -> None:
+    """Run a script of the user's, as `python SCRIPT`, outside of the site."""
+    path = directory / "script.py"
+    path.write_text(text)
+    done = subprocess.run(
+        [sys.executable, str(path)], cwd=directory, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
 def make_hello(**fields: object) -> App:
     """The application of the document."""
     return App.objects.create(
@@ -70,7 +133,7 @@ def test_hello_of_the_workshop_runs_by_itself(balsam: Balsam, site_path: Path, t
     assert f"Started Balsam site daemon [pid {pid}] on {os.uname().nodename}" in started.stdout
     again = balsam("site", "start", cwd=site_path)
     assert again.returncode == 2 and f"[PID {pid}]" in again.stderr
-    make_hello()
+    run_script(tmp_path, HELLO)
     balsam(
         *("job", "create", "--site", NAME, "--app", "Hello", "--workdir=demo/hello"),
         *("--param", "say_hello_to=world", "--tag", "workflow=hello", "--yes"),
@@ -164,3 +227,64 @@ def test_elastic_queue_asks_for_what_there_is_to_do(balsam: Balsam, site_path: P
     assert (asked.num_nodes, asked.wall_time_min, asked.queue) == (1, 9, "local")
     wait_until(lambda: not scrap.exists(), 30)
     assert (site_path / "data/many/0/job.out").exists()
+
+
+def test_jobs_with_parents_run_in_one_batch_job(balsam: Balsam, site_path: Path, tmp_path: Path):
+    balsam("site", "start", cwd=site_path).check()
+    run_script(tmp_path, HELLO)
+    run_script(tmp_path, WITH_DEPS)
+    jobs = list(Job.objects.filter(tags={"workflow": "hello_deps"}).order_by("id"))
+    wait_until(lambda: all(job.done() for job in jobs), 90)
+    assert [job.state for job in jobs] == ["JOB_FINISHED"] * 3
+    assert BatchJob.objects.count() == 1
+
+
+def test_agent_runs_the_hooks_of_its_tags(balsam: Balsam, site_path: Path, tmp_path: Path):
+    edit(site_path, "\nfilter_tags: {}", "\nfilter_tags: {run: '1'}")
+    balsam("site", "start", cwd=site_path).check()
+    run_script(tmp_path, WITH_HOOK)
+    ours, other = Job.objects.get(tags={"run": "1"}), Job.objects.get(tags={"run": "2"})
+    wait_until(lambda: Job.objects.get(ours.id).state == "PREPROCESSED", 60)
+    assert (site_path / "data/hooked/ours/prepared.txt").read_text() == "by the agent"
+    assert Job.objects.get(other.id).state != "PREPROCESSED"
+
+
+def test_parts_of_a_batch_job_take_jobs_of_their_own(balsam: Balsam, site_path: Path):
+    balsam("site", "start", cwd=site_path).check()
+    app = make_hello()
+    ours = Job.objects.create("parts/a", app.id, parameters={"say_hello_to": "a"}, tags={"role": "a"})
+    other = Job.objects.create("parts/b", app.id, parameters={"say_hello_to": "b"}, tags={"role": "b"})
+    balsam(
+        *("queue", "submit", "-n", "1", "-t", "10", "-q", "local", "-A", "local", "-j", "mpi"),
+        *("--part", "serial:1:role=a", "--site", NAME),
+    ).check()
+    wait_until(ours.done, 60)
+    wait_until(lambda: BatchJob.objects.first().state == "finished", 60)
+    assert (Job.objects.get(ours.id).state, Job.objects.get(other.id).state) == (
+        "JOB_FINISHED",
+        "PREPROCESSED",
+    )
+
+
+def test_killed_agent_is_replaced(balsam: Balsam, site_path: Path):
+    balsam("site", "start", cwd=site_path).check()
+    pid = agent_pid(balsam, site_path)
+    os.kill(pid, signal.SIGKILL)
+    wait_until(lambda: identify(pid) is None)
+    balsam("site", "start", cwd=site_path).check()
+    assert agent_pid(balsam, site_path) != pid
+
+
+def test_agent_outlives_a_hangup(balsam: Balsam, site_path: Path):
+    balsam("site", "start", cwd=site_path).check()
+    pid = agent_pid(balsam, site_path)
+    os.kill(pid, signal.SIGHUP)
+    assert identify(pid) is not None
+    app = make_hello()
+    job = Job.objects.create("after", app.id, parameters={"say_hello_to": "you"})
+    balsam(
+        *("queue", "submit", "-n", "1", "-t", "10", "-q", "local", "-A", "local", "-j", "serial"),
+        *("--site", NAME),
+    ).check()
+    wait_until(job.done, 60)
+    assert agent_pid(balsam, site_path) == pid

@@ -4,8 +4,8 @@ import subprocess
 
 import pytest
 
-from balsam.lib.command_templates import parameters_of, render_command
 from balsam.exceptions import UsageError
+from balsam.lib.command_templates import parameters_of, render_command
 
 
 def run(command: str) -> "subprocess.CompletedProcess[str]":
