@@ -120,11 +120,13 @@ def test_site_with_an_agent_stays_where_it_is(balsam: Balsam, site: Site, tmp_pa
     path = tmp_path / "here"
     balsam("site", "start", cwd=path).check()
     try:
+        assert balsam("site", "ls").check().stdout.splitlines()[-1].split()[-1] == "Yes"
         assert balsam("site", "rm", "-y", "here").returncode == 4
         assert balsam("site", "mv", "here", "there").returncode == 4
         assert path.exists()
     finally:
         balsam("site", "stop", cwd=path).check()
+    assert balsam("site", "ls").check().stdout.splitlines()[-1].split()[-1] == "No"
 
 
 def test_agent_with_wrong_settings_does_not_start(balsam: Balsam, site: Site, tmp_path: Path):

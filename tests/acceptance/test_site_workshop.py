@@ -167,6 +167,25 @@ def test_hello_of_the_workshop_runs_by_itself(balsam: Balsam, site_path: Path, t
 
 def test_what_the_settings_do_not_allow_is_refused_and_a_full_queue_waits(balsam: Balsam, site_path: Path):
     edit(site_path, "max_queued_jobs: 1000", "max_queued_jobs: 1")
+    submit = (
+        "queue",
+        "submit",
+        "-n",
+        "1",
+        "-t",
+        "9",
+        "-q",
+        "local",
+        "-A",
+        "local",
+        "-j",
+        "mpi",
+        "--site",
+        NAME,
+    )
+    down = balsam(*submit).check()
+    assert "has no agent" in down.stderr
+    balsam("queue", "term", BatchJob.objects.first().id).check()
     balsam("site", "start", cwd=site_path).check()
     site = Site.objects.get(NAME)
     wait_until(lambda: Site.objects.get(NAME).allowed_queues["local"]["max_queued_jobs"] == 1, 30)

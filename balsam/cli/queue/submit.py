@@ -4,6 +4,7 @@ import click
 
 from balsam.cli.options import BalsamCommand
 from balsam.cli.selection import key_values, one_site, site_option
+from balsam.cli.site.places import is_active
 from balsam.exceptions import UsageError
 
 
@@ -60,6 +61,12 @@ def submit(
         partitions=[_part(text) for text in parts] or None,
     )
     click.echo(str(batch_job), nl=False)
+    if not is_active(chosen):
+        click.echo(
+            f"Warning: the site {chosen.name} has no agent that could submit it. "
+            f"`cd {chosen.path} && balsam site start` starts it.",
+            err=True,
+        )
 
 
 def _check(

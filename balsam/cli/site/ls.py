@@ -1,17 +1,11 @@
 """`balsam site ls`: list one's sites."""
 
-from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
-
 import click
 
 from balsam.cli.display import Column, OutputFormat, display, output_option
 from balsam.cli.options import BalsamCommand
+from balsam.cli.site.places import is_active
 
-if TYPE_CHECKING:
-    from balsam.api.models import Site
-
-_ACTIVE = timedelta(minutes=2)
 _COLUMNS = [
     Column("id", title="ID"),
     Column("name", title="Name"),
@@ -36,12 +30,4 @@ def ls(verbose: bool, output: OutputFormat) -> None:
         for site in found:
             click.echo(f"{site}---")
         return
-    display([{**site.display_dict(), "active": _is_active(site)} for site in found], _COLUMNS, output)
-
-
-def _is_active(site: "Site") -> bool:
-    told = site.last_refresh
-    if told is None:
-        return False
-    aware = told if told.tzinfo else told.replace(tzinfo=UTC)
-    return datetime.now(UTC) - aware <= _ACTIVE
+    display([{**site.display_dict(), "active": is_active(site)} for site in found], _COLUMNS, output)

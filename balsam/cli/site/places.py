@@ -1,14 +1,19 @@
 """Which site a command of `balsam site` is about, and the client that reaches it."""
 
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from balsam.api.models import Site
     from balsam.client import Client
     from balsam.config.site_dir import SiteDir
 
-__all__ = ["client_here", "database_here", "site_at", "site_here"]
+__all__ = ["client_here", "database_here", "is_active", "site_at", "site_here"]
+
+#: A site whose agent was heard of so lately is active, for those who cannot look at the agent itself.
+_ACTIVE = timedelta(minutes=2)
 
 
 def site_here() -> "SiteDir":
@@ -46,3 +51,18 @@ def database_here() -> str:
     from balsam.core.active import active_db_path
 
     return str(active_db_path()) if isinstance(client_here().transport, InProcess) else ""
+
+
+def is_active(site: "Site") -> bool:
+    """Whether a site has an agent: on one's own database by its lease, elsewhere by what it last told."""
+    from balsam.agent.site_control import agent_of
+    from balsam.client import InProcess
+
+    client = client_here()
+    if isinstance(client.transport, InProcess):
+        return agent_of(client, site.id) is not None
+    told = site.last_refresh
+    if told is None:
+        return False
+    aware = told if told.tzinfo else told.replace(tzinfo=UTC)
+    return datetime.now(UTC) - aware <= _ACTIVE
