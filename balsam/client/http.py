@@ -14,21 +14,13 @@ from typing import TYPE_CHECKING, Any
 from balsam import exceptions
 from balsam.client.transport import Listener
 from balsam.exceptions import BalsamError, LoginNeededError, ServerError
-from balsam.schemas.resources import Page, Query, Record, UpdateReply
+from balsam.schemas.resources import RESOURCES, Page, Query, Record, UpdateReply
 
 if TYPE_CHECKING:
     import httpx
 
-__all__ = ["PATHS", "Http"]
+__all__ = ["Http"]
 
-#: Resource -> its path.
-PATHS: Mapping[str, str] = {
-    "site": "/sites/",
-    "app": "/apps/",
-    "job": "/jobs/",
-    "batch_job": "/batch-jobs/",
-    "event": "/events/",
-}
 _TRIES = 6
 _LONGEST_PAUSE_SEC = 20.0
 _CONNECT_SEC = 6.2
@@ -55,28 +47,30 @@ class Http:
         return found(self, *args, **kwargs)
 
     def _list(self, _: object, resource: str, query: Query) -> Page:
-        reply = self.request("GET", PATHS[resource], params=_params(query))
+        reply = self.request("GET", RESOURCES[resource].path, params=_params(query))
         return Page(reply["count"], reply["results"])
 
     def _count_by(self, _: object, resource: str, query: Query, column: str) -> dict[str, int]:
         params = [*_params(query), ("by", column)]
-        counts: dict[str, int] = self.request("GET", f"{PATHS[resource]}counts", params=params)
+        counts: dict[str, int] = self.request("GET", f"{RESOURCES[resource].path}counts", params=params)
         return counts
 
     def _create(self, _: object, resource: str, records: Sequence[Record]) -> list[Record]:
         headers = {"Idempotency-Key": secrets.token_hex(16)}
-        made: list[Record] = self.request("POST", PATHS[resource], json=list(records), headers=headers)
+        made: list[Record] = self.request(
+            "POST", RESOURCES[resource].path, json=list(records), headers=headers
+        )
         return made
 
     def _update(self, _: object, resource: str, patches: Mapping[int, Record]) -> UpdateReply:
         body = [{**patch, "id": number} for number, patch in patches.items()]
-        return _outcome(self.request("PATCH", PATHS[resource], json=body))
+        return _outcome(self.request("PATCH", RESOURCES[resource].path, json=body))
 
     def _update_where(self, _: object, resource: str, query: Query, patch: Record) -> UpdateReply:
-        return _outcome(self.request("PUT", PATHS[resource], params=_params(query), json=patch))
+        return _outcome(self.request("PUT", RESOURCES[resource].path, params=_params(query), json=patch))
 
     def _delete_where(self, _: object, resource: str, query: Query) -> int:
-        reply = self.request("DELETE", PATHS[resource], params=_params(query))
+        reply = self.request("DELETE", RESOURCES[resource].path, params=_params(query))
         return int(reply["deleted"])
 
     # -- notices -------------------------------------------------------------------------------------

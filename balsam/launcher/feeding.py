@@ -3,6 +3,7 @@
 import time
 from collections import deque
 from collections.abc import Iterable
+from typing import Any
 
 from balsam.launcher.core_link import CoreLink
 from balsam.launcher.crew import Crew, CrewMember
@@ -84,17 +85,7 @@ class Feeder:
         """Claim jobs of at most so many nodes; those that can only fail are refused at once."""
         parallel_left = self._parallel_starts_left()
         limit = min(wanted, _MAX_CLAIM, parallel_left or _MAX_CLAIM)
-        request = ClaimRequest(
-            session_id=self.session_id,
-            limit=limit,
-            workflow=self._options.workflow,
-            site_id=self._options.site_id,
-            tags=self._options.tags,
-            max_nodes=max_nodes,
-            max_wall_time_min=self._longest_job_min(),
-            serial_only=self._options.is_serial or not parallel_left,
-            exclude=tuple(self._ledger.unplaceable),
-        )
+        request = ClaimRequest(session_id=self.session_id, limit=limit, **self._bounds(max_nodes))
         specs = await self._core.run(lambda: self._core.client.claim(request))
         if len(specs) < limit:
             self.may_be_work = False
@@ -128,17 +119,20 @@ class Feeder:
 
     async def outlook(self, num_nodes: int) -> Outlook:
         """Ask what is left that this launcher could do on so many nodes."""
-        request = OutlookRequest(
-            session_id=self.session_id,
-            workflow=self._options.workflow,
-            site_id=self._options.site_id,
-            tags=self._options.tags,
-            max_nodes=num_nodes,
-            max_wall_time_min=self._longest_job_min(),
-            serial_only=self._options.is_serial or not self._parallel_starts_left(),
-            exclude=tuple(self._ledger.unplaceable),
-        )
+        request = OutlookRequest(session_id=self.session_id, **self._bounds(num_nodes))
         return await self._core.run(lambda: self._core.client.outlook(request))
+
+    def _bounds(self, max_nodes: int) -> dict[str, Any]:
+        """Return what this launcher can run, as the fields of `ClaimBounds`."""
+        return {
+            "workflow": self._options.workflow,
+            "site_id": self._options.site_id,
+            "tags": self._options.tags,
+            "max_nodes": max_nodes,
+            "max_wall_time_min": self._longest_job_min(),
+            "serial_only": self._options.is_serial or not self._parallel_starts_left(),
+            "exclude": tuple(self._ledger.unplaceable),
+        }
 
 
 def deal(

@@ -55,6 +55,8 @@ class Resource:
     """One kind of object. ``orders`` are what one may order by, ``order_by`` the order without wish."""
 
     name: str
+    #: Where a server has it.
+    path: str
     fields: Mapping[str, Field]
     filters: Mapping[str, Filter]
     orders: tuple[str, ...] = ()
@@ -108,6 +110,7 @@ _SERIALIZED = 512_000
 
 _SITE = Resource(
     name="site",
+    path="/sites/",
     fields={
         "id": _ID,
         "name": Field(kind="text", required=True, max_length=100),
@@ -134,6 +137,7 @@ _SITE = Resource(
 
 _APP = Resource(
     name="app",
+    path="/apps/",
     fields={
         "id": _ID,
         "site_id": _fixed("int", required=True),
@@ -165,6 +169,7 @@ _APP = Resource(
 
 _JOB = Resource(
     name="job",
+    path="/jobs/",
     fields={
         "workdir": Field(kind="text", required=True, max_length=256),
         "tags": Field(kind="texts", default={}),
@@ -216,6 +221,7 @@ _JOB = Resource(
 
 _BATCH_JOB = Resource(
     name="batch_job",
+    path="/batch-jobs/",
     fields={
         "num_nodes": _fixed("int", required=True, minimum=1),
         "wall_time_min": _fixed("int", required=True, minimum=1),
@@ -251,6 +257,7 @@ _BATCH_JOB = Resource(
 
 _EVENT = Resource(
     name="event",
+    path="/events/",
     fields={
         "id": _ID,
         "job_id": _read("int"),

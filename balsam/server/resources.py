@@ -1,6 +1,6 @@
 """Routes of the resources, derived from their table: the same operations that the in-process client calls."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, FastAPI, Header, Request
@@ -10,16 +10,8 @@ from balsam.schemas.resources import RESOURCES, Field, Query, Record, Resource, 
 from balsam.server.accounts import Caller
 from balsam.server.connections import call
 
-__all__ = ["PATHS", "add_routes"]
+__all__ = ["add_routes"]
 
-#: Resource -> its path.
-PATHS: Mapping[str, str] = {
-    "site": "/sites/",
-    "app": "/apps/",
-    "job": "/jobs/",
-    "batch_job": "/batch-jobs/",
-    "event": "/events/",
-}
 #: Objects in one page, if no limit is asked for, and at most.
 MAX_PAGE = 100_000
 _PAGING = ("limit", "offset", "ordering")
@@ -32,7 +24,7 @@ _JSON_TYPES = {
 def add_routes(app: FastAPI) -> None:
     """Add the routes of every resource to the application."""
     for resource in RESOURCES.values():
-        router = APIRouter(prefix=PATHS[resource.name].rstrip("/"), tags=[resource.name])
+        router = APIRouter(prefix=resource.path.rstrip("/"), tags=[resource.name])
         _add_reading(router, resource)
         if "create" in resource.verbs:
             _add_creating(router, resource)
