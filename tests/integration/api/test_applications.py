@@ -1,9 +1,11 @@
 """Application classes: what their body refuses, what a site is told of them, and how their jobs run."""
 
+import shutil
+import signal
 import subprocess
 import sys
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from pathlib import Path
 from typing import Any
@@ -11,8 +13,10 @@ from typing import Any
 import pytest
 
 from balsam.api import App, ApplicationDefinition, AppParameter, EventLog, Job, Site
+from balsam.api.file_apps import FileApp, sync_files
 from balsam.exceptions import BalsamError, UsageError
-from tests.launching import run_launcher
+from tests.launching import finish, launcher, run_launcher
+from tests.waiting import wait_until
 
 SITE = "here"
 
@@ -321,6 +325,28 @@ def test_hook_that_raises_fails_the_job_with_its_exception(site: Site, method: s
     assert "no such input" in (Path(site.path) / "data/w/balsam.log").read_text()
 
 
+@pytest.mark.parametrize("answer", [None, "JOB_FINISHED"])
+def test_timeout_is_handled_by_the_class(site: Site, answer: str | None):
+    class Slow(ApplicationDefinition):
+        site = SITE
+        command_template = "test -e started || { touch started; exec sleep 600; }"
+
+        def handle_timeout(self):
+            self.job.data["handled"] = self.job.state
+            if answer:
+                self.job.state = answer
+
+    job = Slow.submit(f"slow/{answer}")
+    with launcher() as running:
+        wait_until(lambda: (Path(site.path) / "data" / job.workdir / "started").exists())
+        running.send_signal(signal.SIGTERM)
+        finish(running)
+    run_launcher()
+    job.refresh_from_db()
+    assert (job.state, job.data) == ("JOB_FINISHED", {"handled": "RUN_TIMEOUT"})
+    assert ("RUN_TIMEOUT", answer or "RESTART_READY") in events(job)
+
+
 def test_hooks_that_say_nothing_take_the_usual_way(site: Site):
     class Silent(ApplicationDefinition):
         site = SITE
@@ -373,11 +399,17 @@ def test_handler_that_comes_later_counts_for_jobs_that_wait(site: Site):
 # -- files of a site ---------------------------------------------------------------------------------
 
 
-def test_class_in_a_file_of_the_site_is_read_where_its_jobs_run(site: Site):
-    apps = Path(site.path) / "apps"
-    apps.mkdir(exist_ok=True)
-    file = apps / "test.py"
-    file.write_text(
+@pytest.fixture
+def apps(site: Site) -> Iterator[Path]:
+    """The directory of a site's files, empty."""
+    path = Path(site.path) / "apps"
+    path.mkdir()
+    yield path
+    shutil.rmtree(path)
+
+
+def test_class_in_a_file_of_the_site_is_read_where_its_jobs_run(site: Site, apps: Path):
+    (apps / "test.py").write_text(
         "from balsam.site import ApplicationDefinition\n"
         "class Hello(ApplicationDefinition):\n"
         "    command_template = 'echo hello {{ name }}'\n"
@@ -385,16 +417,28 @@ def test_class_in_a_file_of_the_site_is_read_where_its_jobs_run(site: Site):
         "    def postprocess(self):\n"
         "        self.job.data = {'by': 'file'}\n"
     )
-    from balsam.api.file_apps import classes_of_file
-    from balsam.api.syncing import sync
-
-    (hello,) = classes_of_file(site.id, file)
-    number = sync(hello, class_path="test.Hello")
+    (synced,) = sync_files(site)
     app = App.objects.get(site_id=site.id, class_path="test.Hello")
-    assert app.id == number and app.serialized_class == "" and app.hooks == ["postprocess"]
+    assert synced == FileApp("test.Hello", app.id, "CREATED")
+    assert app.serialized_class == "" and app.hooks == ["postprocess"]
     job = Job("w", "test.Hello", parameters={"name": "x"})
     job.save()
     run_launcher()
     job.refresh_from_db()
     assert (job.state, job.data) == ("JOB_FINISHED", {"by": "file"})
     assert (Path(site.path) / "data/w/job.out").read_text() == "hello x\n"
+
+
+def test_files_of_a_site_are_synced_again_when_they_change(site: Site, apps: Path):
+    one = "from balsam.site import ApplicationDefinition as A\nclass One(A): command_template = '%s'\n"
+    (apps / "a.py").write_text(one % "true")
+    (apps / "b.py").write_text("from balsam.site import ApplicationDefinition\nfrom pathlib import Path\n")
+    assert [app.change for app in sync_files(site)] == ["CREATED"]
+    assert [app.change for app in sync_files(site)] == ["UP-TO-DATE"]
+    (apps / "a.py").write_text(one % "false")
+    assert [app.change for app in sync_files(site)] == ["UPDATED"]
+    (apps / "a.py").rename(apps / "c.txt")
+    assert [app.change for app in sync_files(site)] == ["MISSING"]
+    (apps / "b.py").write_text("import nothing_of_that_name")
+    with pytest.raises(BalsamError, match=r"b\.py cannot be imported: ModuleNotFoundError"):
+        sync_files(site)
