@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 __all__ = ["add_site_files", "settings_text", "site_template"]
 
 _FOLDERS = {"log": 0o755, "qsubmit": 0o700, "data": 0o755, "apps": 0o755}
+#: Documents of older versions call the directory of the logs so.
+_LOGS_ALIAS = "logs"
 _TEMPLATE = "job-template.sh"
 _BELOW = "export PATH="
 #: What the machine's template ends with, for a site.
@@ -135,6 +137,8 @@ def add_site_files(path: Path, machine: "Machine", projects: Sequence[str]) -> N
         if not (path / name).exists():
             (path / name).mkdir()
             os.chmod(path / name, mode)
+    if not os.path.lexists(path / _LOGS_ALIAS):
+        (path / _LOGS_ALIAS).symlink_to("log")
     if not (path / SETTINGS_FILE).exists():
         write_atomically(path / SETTINGS_FILE, settings_text(machine, projects), mode=0o600)
     if not (path / _TEMPLATE).exists():

@@ -307,3 +307,43 @@ def test_agent_outlives_a_hangup(balsam: Balsam, site_path: Path):
     ).check()
     wait_until(job.done, 60)
     assert agent_pid(balsam, site_path) == pid
+
+
+def test_job_template_of_the_site_gets_its_parameters(balsam: Balsam, site_path: Path):
+    template = site_path / "job-template.sh"
+    head, rest = template.read_text().split("\n", 1)
+    template.write_text(f"{head}\n# shout {{{{ optional_params.shout }}}}\n{rest}")
+    edit(site_path, "optional_batch_job_params: {}", "optional_batch_job_params: {shout: 'no'}")
+    balsam("site", "start", cwd=site_path).check()
+    submit = ("queue", "submit", "-n", "1", "-t", "9", "-q", "local", "-A", "local", "-j", "mpi")
+    balsam(*submit, "--site", NAME, "--tag", "a=b c").check()
+    balsam(*submit, "--site", NAME, "-x", "shout=yes").check()
+    balsam(*submit, "--site", NAME, "-x", "shoot=yes")
+
+    def scripts() -> list[str]:
+        found = BatchJob.objects.order_by("id")
+        return [Path(b.status_info["submit_script"]).read_text() for b in found if b.scheduler_id]
+
+    wait_until(lambda: len(scripts()) == 2, 60)
+    assert "# shout no\n" in scripts()[0] and "--tag 'a=b c'" in scripts()[0]
+    assert "# shout yes\n" in scripts()[1] and "--tag" not in scripts()[1]
+    wait_until(lambda: {b.state for b in BatchJob.objects.all()} <= {"finished", "submit_failed"}, 60)
+
+
+def test_queue_maintainer_keeps_a_number_of_batch_jobs(balsam: Balsam, site_path: Path):
+    edit(site_path, "idle_ttl_sec: 0.5", "idle_ttl_sec: 30")
+    edit(
+        site_path,
+        "\nqueue_maintainer: null",
+        "\nqueue_maintainer: {submit_period: 0.2, num_queued_jobs: 2, num_nodes: 1, wall_time_min: 7}",
+    )
+    balsam("site", "start", cwd=site_path).check()
+    wait_until(lambda: len([b for b in BatchJob.objects.all() if b.scheduler_id]) == 2, 60)
+    balsam("site", "stop", cwd=site_path).check()
+    found = list(BatchJob.objects.all())
+    assert [(b.wall_time_min, b.queue) for b in found] == [(7, "local")] * 2
+    edit(site_path, "\nqueue_maintainer: {", "\nqueue_maintainer: null\n# {")
+    balsam("site", "start", cwd=site_path).check()
+    for batch_job in found:
+        balsam("queue", "term", batch_job.scheduler_id, "--site", NAME).check()
+    wait_until(lambda: {b.state for b in BatchJob.objects.all()} == {"finished"}, 60)
