@@ -11,6 +11,8 @@ from balsam.cli.verbs import VerbedCommand
 @click.command(
     cls=VerbedCommand,
     verbs={
+        "create": ("balsam.cli.apps.create:create", "Write a new application into the files of a site."),
+        "sync": ("balsam.cli.apps.sync:sync", "Tell a site what its files define."),
         "ls": ("balsam.cli.apps.ls:ls", "List applications of sites."),
         "rm": ("balsam.cli.apps.rm:rm", "Delete applications, with their jobs."),
     },
