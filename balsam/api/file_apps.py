@@ -1,6 +1,5 @@
 """Applications in the files of a site: ``apps/*.py`` below its directory, read where its jobs run."""
 
-import importlib.util
 import inspect
 import sys
 from dataclasses import dataclass
@@ -72,14 +71,12 @@ def classes_of_file(site_id: int, path: Path) -> list[type[ApplicationDefinition
 
 
 def _import(path: Path) -> ModuleType:
-    name = f"{_PREFIX}.{path.stem}"
-    spec = importlib.util.spec_from_file_location(name, path)
-    if spec is None or spec.loader is None:
-        raise DefinitionError(f"{path} is no Python file.")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module  # for its classes to find their own text
+    """Run a file as it is now: a cached module, or bytecode of the same second, may be older than an edit."""
+    module = ModuleType(f"{_PREFIX}.{path.stem}")
+    module.__file__ = str(path)
+    sys.modules[module.__name__] = module  # for its classes to find their own text
     try:
-        spec.loader.exec_module(module)
+        exec(compile(path.read_bytes(), str(path), "exec"), vars(module))
     except Exception as error:
         raise DefinitionError(f"{path} cannot be imported: {type(error).__name__}: {error}.") from error
     return module

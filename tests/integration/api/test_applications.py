@@ -435,8 +435,10 @@ def test_files_of_a_site_are_synced_again_when_they_change(site: Site, apps: Pat
     (apps / "b.py").write_text("from balsam.site import ApplicationDefinition\nfrom pathlib import Path\n")
     assert [app.change for app in sync_files(site)] == ["CREATED"]
     assert [app.change for app in sync_files(site)] == ["UP-TO-DATE"]
-    (apps / "a.py").write_text(one % "false")
-    assert [app.change for app in sync_files(site)] == ["UPDATED"]
+    for same_length in ("tru1", "tru2"):
+        (apps / "a.py").write_text(one % same_length)
+        assert [app.change for app in sync_files(site)] == ["UPDATED"]
+    assert App.objects.get(class_path="a.One").source_code.endswith("'tru2'\n")
     (apps / "a.py").rename(apps / "c.txt")
     assert [app.change for app in sync_files(site)] == ["MISSING"]
     (apps / "b.py").write_text("import nothing_of_that_name")
