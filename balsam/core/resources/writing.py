@@ -110,7 +110,16 @@ def _create_jobs(caller: int | None, records: Sequence[Record]) -> list[BalsamJo
     _refuse_shared_workdirs(records)
     jobs = [_new_job(record, apps, parents) for record in records]
     inserting.insert(jobs)
+    _read_what_the_database_chose(jobs)
     return jobs
+
+
+def _read_what_the_database_chose(jobs: Sequence[BalsamJob]) -> None:
+    """Fill in the columns that are read when somebody asks, of all jobs at once."""
+    rows = BalsamJob.objects.filter(pk__in=[job.pk for job in jobs])
+    chosen = {row["job_id"]: row for row in rows.values("job_id", "number", "last_update")}
+    for job in jobs:
+        job.__dict__.update(chosen.get(job.pk, {}))  # one that somebody has deleted is missed later
 
 
 def _new_job(

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from balsam.api import App, ApplicationDefinition, AppParameter, EventLog, Job, Site
 from balsam.api.file_apps import FileApp, sync_files
@@ -164,6 +166,20 @@ def test_command_line_of_a_job_is_its_template_filled_in(site: Site):
         Hello.submit("w2", nme="x")
     with pytest.raises(UsageError, match="texts and numbers"):
         Hello.submit("w2", name={"x"})
+
+
+def test_many_jobs_are_made_in_few_statements(site: Site):
+    class Many(ApplicationDefinition):
+        site = SITE
+        command_template = "true"
+
+    Many.sync()
+    with CaptureQueriesContext(connection) as few:
+        Job.objects.bulk_create([Job(f"few{n}", Many) for n in range(2)])
+    with CaptureQueriesContext(connection) as many:
+        made = Job.objects.bulk_create([Job(f"many{n}", Many) for n in range(50)])
+    assert len(many) == len(few)
+    assert [job.workdir for job in made] == [f"many{n}" for n in range(50)] and made[0].last_update
 
 
 # -- Python applications -----------------------------------------------------------------------------
