@@ -55,9 +55,9 @@ scheduler:
   # Seconds between two looks at the batch system.
   sync_period: 10
   # Queues that may be asked, with what they take: nodes and minutes of a batch job, and batch jobs at once.
-  allowed_queues: {queues}
+  allowed_queues:{queues}
   # None given: any project.
-  allowed_projects: {projects}
+  allowed_projects:{projects}
   # Values for the job template, which `balsam queue submit -x NAME=VALUE` may change.
   optional_batch_job_params: {{}}
   job_template_path: job-template.sh
@@ -111,8 +111,8 @@ def settings_text(machine: "Machine", projects: Sequence[str]) -> str:
     values = machine_values(machine.name)
     queues = values["scheduler"]["allowed_queues"]
     shown = yaml.safe_dump(queues, sort_keys=False, default_flow_style=False) if queues else ""
-    listed = "".join(f"\n    {line}" for line in shown.splitlines()) or "{}"
-    named = "".join(f"\n    - {yaml.safe_dump(project).splitlines()[0]}" for project in projects) or "[]"
+    listed = "".join(f"\n    {line}" for line in shown.splitlines()) or " {}"
+    named = "".join(f"\n    - {yaml.safe_dump(project).splitlines()[0]}" for project in projects) or " []"
     return _SETTINGS.format(
         machine=machine.name,
         max_concurrent_mpiruns=machine.max_concurrent_mpiruns,
