@@ -36,7 +36,8 @@ _SBATCH = {
         ("-q", "--qos", "-C", "--constraint", "--export", "-n", "--ntasks", "--signal", "--open-mode", "-c",
          "--comment", "--cpus-per-task", "--ntasks-per-node", "-G", "--gpus", "--gpus-per-node", "--mem",
          "-L", "--licenses", "--reservation", "--gres", "--mail-type", "--mail-user"), ("other", True)),
-    **dict.fromkeys(("--requeue", "--no-requeue", "--exclusive", "-Q", "--quiet"), ("other", False)),
+    **dict.fromkeys(
+        ("--requeue", "--no-requeue", "--exclusive", "-k", "--no-kill", "-Q", "--quiet"), ("other", False)),
 }  # fmt: skip
 _SCANCEL = {
     "-s": ("signal", True), "--signal": ("signal", True), "-b": ("batch", False), "--batch": ("batch", False),
