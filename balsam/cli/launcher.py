@@ -77,9 +77,11 @@ def launcher(
     """Run a launcher in the foreground, until nothing is left to do or its time is over."""
     from balsam.config.site_config import enter_site, settings_here
     from balsam.config.site_dir import find_site_dir
+    from balsam.core.active import active_db_path
     from balsam.core.premises import check_files_are_here
     from balsam.launcher.options import LauncherOptions
     from balsam.launcher.start import run_launcher
+    from balsam.postgres import Cluster
 
     site = find_site_dir()
     if (consume_all and wf_filter is not None) or (site is None and not consume_all and wf_filter is None):
@@ -90,6 +92,7 @@ def launcher(
         _run_parts(parts, time_limit_minutes, limit_nodes, offset_nodes)
     settings = settings_here(site)
     check_files_are_here()
+    Cluster(active_db_path()).revive()  # later it waits for the database, whatever becomes of that
     options = LauncherOptions(
         mode=job_mode,
         workflow=wf_filter or "",
