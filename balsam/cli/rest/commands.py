@@ -1,6 +1,7 @@
 """`balsam server up`, `down` and `status`: run the REST server of the active database."""
 
 from importlib.util import find_spec
+from pathlib import Path
 
 import click
 
@@ -20,7 +21,6 @@ __all__ = ["down", "status", "up"]
 @click.option(
     "--tls",
     nargs=2,
-    type=click.Path(exists=True, dir_okay=False),
     metavar="CERTIFICATE KEY",
     help="Serve HTTPS.",
 )
@@ -28,6 +28,9 @@ def up(host: str, port: int, tls: tuple[str, str] | None) -> None:
     """Start it in the background, and say where it is."""
     if not (find_spec("fastapi") and find_spec("uvicorn")):
         raise UsageError("The server is not installed. Type: pip install 'balsam[server]'")
+    for name in tls or ():
+        if not Path(name).is_file():
+            raise UsageError(f"There is no file {name}: --tls takes a certificate and its key, as PEM files.")
     from balsam.core.active import active_db_path
     from balsam.postgres import Cluster
     from balsam.server.running import start
