@@ -7,6 +7,7 @@ outlives the run, not even when a test process is killed.
 
 import os
 import shutil
+import signal
 import tempfile
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
@@ -37,7 +38,14 @@ def pytest_configure(config: pytest.Config) -> None:
     home = process_dir() / "home"
     home.mkdir(parents=True, exist_ok=True)
     os.environ["HOME"] = str(home)
+    hear_interrupts()
     balsam.setup()
+
+
+def hear_interrupts() -> None:
+    """Let the commands under test be interrupted also where the tests are run in the background."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def process_dir() -> Path:

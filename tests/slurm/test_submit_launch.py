@@ -67,7 +67,7 @@ def test_the_line_of_the_document_squares_ten_numbers(shell: Shell, queue: Slurm
     history = shell.type("balsam ls queues --history")
     assert f"| {QUEUE} | 2 " in history
     assert "| completed |" in history
-    assert "10 jobs finished, 0 failed" in shell.type("cat db/qsubmit/qlaunch1.out")
+    assert "10 jobs finished, 0 failed" in shell.type("cat db/qsubmit/qlaunch1.output")
 
 
 @pytest.mark.usefixtures("queue")
