@@ -41,8 +41,12 @@ class Destination:
         login = f"{self.user}@{host}" if self.user else host
         if not self.port:
             return f"{login}:{self.path}"
-        path = self.path if self.path.startswith("/") else f"/~/{self.path}"
-        return f"ssh://{login}:{self.port}{quote(path, safe='/~')}"
+        path = quote(self.path)
+        if not self.path.startswith("/"):
+            path = f"/~/{path}"
+        elif path.startswith("/~"):  # a directory of that name, not somebody's home
+            path = path.replace("~", "%7E", 1)
+        return f"ssh://{login}:{self.port}{path}"
 
 
 def parse_destination(text: str) -> Destination:
@@ -60,8 +64,7 @@ def parse_destination(text: str) -> Destination:
     if port is not None and not 0 < int(port or 0) < 2**16:
         raise _wrong(text, f"{port!r} is no port, which is a number from 1 to 65535")
     if text.startswith("ssh://"):
-        path = unquote(path)
-        path = path[1:] if path.startswith("/~") else path
+        path = unquote(path[1:] if path.startswith("/~") else path)
     return Destination(host, _directory(text, path), user or "", int(port or 0))
 
 

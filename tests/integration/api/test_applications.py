@@ -419,7 +419,7 @@ def test_handler_that_comes_later_counts_for_jobs_that_wait(site: Site):
 def apps(site: Site) -> Iterator[Path]:
     """The directory of a site's files, empty."""
     path = Path(site.path) / "apps"
-    path.mkdir()
+    path.mkdir(exist_ok=True)  # a test before may have made the directory a site
     yield path
     shutil.rmtree(path)
 
