@@ -1,13 +1,13 @@
-"""The client that the objects of this process use, and the site they are used from."""
+"""The client that the objects of this process use."""
 
 import os
 
 from balsam.client import Client
 from balsam.client.http import Http
 from balsam.config.client_file import ClientSettings
-from balsam.config.site_dir import SiteDir, find_site_dir
+from balsam.config.site_dir import find_site_dir
 
-__all__ = ["client", "current_site", "use_client"]
+__all__ = ["client", "use_client"]
 
 _clients: dict[int, Client] = {}
 
@@ -32,11 +32,6 @@ def _chosen() -> Client:
         if login is not None:
             return Client(Http(login.api_root, login.token))
     return Client()
-
-
-def current_site() -> SiteDir | None:
-    """Return the site directory one stands in; None outside of all."""
-    return find_site_dir()
 
 
 def use_client(chosen: Client) -> None:

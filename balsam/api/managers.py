@@ -5,8 +5,7 @@ from typing import Any, Generic, TypeVar
 
 from balsam.api.connection import client
 from balsam.api.objects import Model
-from balsam.api.queries import Query
-from balsam.exceptions import RefusedError
+from balsam.api.queries import Query, raise_refused
 from balsam.schemas.checking import check_create, check_update
 
 __all__ = ["Manager", "WritableManager"]
@@ -90,9 +89,7 @@ class WritableManager(Manager[T]):
             chunk = dict(list(patches.items())[start : start + _CHUNK])
             refused.update(client().update_resources(resource.name, chunk).refused)
         self.bulk_refresh([obj for number, obj in dirty.items() if number not in refused])
-        if refused:
-            reasons = [f"{number}: {reason}" for number, reason in list(refused.items())[:5]]
-            raise RefusedError(f"{len(refused)} of {len(patches)} changes refused.\n" + "\n".join(reasons))
+        raise_refused(refused, len(patches) - len(refused))
         return len(patches)
 
     def bulk_refresh(self, objects: list[T]) -> None:

@@ -10,7 +10,7 @@ from balsam.exceptions import RefusedError
 from balsam.schemas.checking import check_query, check_update
 from balsam.schemas.resources import Query as Wire
 
-__all__ = ["Query"]
+__all__ = ["Query", "raise_refused"]
 
 T = TypeVar("T", bound=Model)
 
@@ -138,7 +138,7 @@ class Query(Generic[T]):
         self._require_whole("updated")
         reply = client().update_resources_where(self._model._resource.name, self._wire, checked)
         self._found = None
-        _raise_refused(reply.refused, len(reply.changed))
+        raise_refused(reply.refused, len(reply.changed))
         return len(reply.changed)
 
     def delete(self) -> int:
@@ -163,7 +163,7 @@ def _rest(limit: int | None, start: int) -> int | None:
     return None if limit is None else max(0, limit - start)
 
 
-def _raise_refused(refused: Mapping[int, str], changed: int) -> None:
+def raise_refused(refused: Mapping[int, str], changed: int) -> None:
     """Raise RefusedError for objects that were refused; the others have been changed."""
     if refused:
         reasons: Sequence[str] = [f"{number}: {reason}" for number, reason in list(refused.items())[:5]]

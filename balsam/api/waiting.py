@@ -42,7 +42,8 @@ def wait(
 
     wait_for(is_over, timeout, poll_interval)
     done = [job for job in jobs if job.id in ended]
-    type(jobs[0]).objects.bulk_refresh(done) if done else None
+    if done:
+        type(done[0]).objects.bulk_refresh(done)
     return WaitResult(done, [job for job in jobs if job.id not in ended])
 
 

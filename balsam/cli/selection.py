@@ -147,9 +147,9 @@ def one_site(selector: str) -> "Site":
 
 
 def _here() -> int | None:
-    from balsam.api.connection import current_site
+    from balsam.config.site_dir import find_site_dir
 
-    site = current_site()
+    site = find_site_dir()
     return None if site is None else site.site_id
 
 

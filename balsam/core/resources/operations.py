@@ -8,6 +8,7 @@ from django.db.models import Count, QuerySet
 
 from balsam.core import jobs, sql
 from balsam.core.models import SentRequest
+from balsam.core.models.site import FIRST_SITE
 from balsam.core.resources.faces import FACES, Face
 from balsam.core.resources.writing import CREATE, UPDATE
 from balsam.exceptions import BalsamError, UsageError
@@ -110,7 +111,7 @@ def delete_where(caller: int | None, resource: str, query: Query) -> int:
     if resource == "job":
         return jobs.delete(rows.values_list("pk", flat=True))
     numbers = list(rows.values_list("pk", flat=True))
-    if resource == "site" and 1 in numbers:
+    if resource == "site" and FIRST_SITE in numbers:
         raise UsageError("The database directory itself is the first site, and cannot be removed from it.")
     jobs.delete(job_id for (job_id,) in sql.fetch(_JOBS_OF[resource], ids=numbers))
     rows.delete()
