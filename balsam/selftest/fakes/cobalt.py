@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 from balsam.selftest.fakes.cluster import Cluster, Refusal
 from balsam.selftest.fakes.ledger import Job
-from balsam.selftest.fakes.listing import listed, shown_time
+from balsam.selftest.fakes.listing import listed, shown_clock, shown_time
 from balsam.selftest.fakes.mischief import Reply
 from balsam.selftest.fakes.schedulers import Call
 from balsam.selftest.fakes.words import BadWords, directives, minutes_of, parse, pick
@@ -146,10 +146,10 @@ def _fields(call: Call, job: Job) -> dict[str, str]:
         "JobName": job.name,
         "User": job.user,
         "State": "killing" if job.asked else _STATES[job.state],
-        "WallTime": _clock(job.minutes * 60),
-        "RunTime": _clock(job.minutes * 60 - left) if runs else "N/A",
-        "TimeRemaining": _clock(left) if runs else "N/A",
-        "QueuedTime": _clock(time.time() - job.submitted),
+        "WallTime": shown_clock(job.minutes * 60),
+        "RunTime": shown_clock(job.minutes * 60 - left) if runs else "N/A",
+        "TimeRemaining": shown_clock(left) if runs else "N/A",
+        "QueuedTime": shown_clock(time.time() - job.submitted),
         "SubmitTime": _stamp(call, job.submitted),
         "StartTime": _stamp(call, job.started) if job.started is not None else "N/A",
         "Queue": job.queue,
@@ -184,11 +184,6 @@ def _nodelist(call: Call) -> Reply:
 
 def _stamp(call: Call, seconds: float) -> str:
     return shown_time(call, "%a %b %d %H:%M:%S %Y", seconds)
-
-
-def _clock(seconds: float) -> str:
-    whole = int(seconds)
-    return f"{whole // 3600:02}:{whole // 60 % 60:02}:{whole % 60:02}"
 
 
 COMMANDS: Mapping[str, tuple[str, Callable[[Call], Reply]]] = {

@@ -6,7 +6,7 @@ from functools import lru_cache
 from balsam.selftest.fakes.ledger import Job
 from balsam.selftest.fakes.schedulers import Call
 
-__all__ = ["account_of", "listed", "shown_time"]
+__all__ = ["account_of", "listed", "shown_clock", "shown_time"]
 
 #: What a flood adds to a listing.
 _FLOOD = 100_000
@@ -29,6 +29,12 @@ def account_of(call: Call, name: str = "", *, with_duplicates: bool = False) -> 
     jobs = call.cluster.ledger.jobs("NOT is_forgotten AND listed_from <= ?", time.time())
     found = [job for job in jobs if name in ("", job.name)]
     return found if with_duplicates else list({job.id: job for job in found}.values())
+
+
+def shown_clock(seconds: float) -> str:
+    """Return a duration as HH:MM:SS."""
+    whole = int(seconds)
+    return f"{whole // 3600:02}:{whole // 60 % 60:02}:{whole % 60:02}"
 
 
 def shown_time(call: Call, layout: str, seconds: float) -> str:

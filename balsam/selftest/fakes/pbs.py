@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 
 from balsam.selftest.fakes.cluster import Cluster, Refusal
 from balsam.selftest.fakes.ledger import Job
-from balsam.selftest.fakes.listing import account_of, listed, shown_time
+from balsam.selftest.fakes.listing import account_of, listed, shown_clock, shown_time
 from balsam.selftest.fakes.mischief import Reply
 from balsam.selftest.fakes.schedulers import Call
 from balsam.selftest.fakes.words import BadWords, Options, directives, minutes_of, parse
@@ -164,7 +164,7 @@ def _attributes(call: Call, job: Job) -> dict[str, object]:
         "Resource_List": {
             "nodect": job.num_nodes,
             "select": str(job.num_nodes),
-            "walltime": _clock(job.minutes * 60),
+            "walltime": shown_clock(job.minutes * 60),
         },
         "substate": 92 if is_over else 42 if job.state == "running" else 10,
         "Submit_arguments": job.script,
@@ -176,7 +176,7 @@ def _attributes(call: Call, job: Job) -> dict[str, object]:
     if job.started is not None:
         used = (job.ended or time.time()) - job.started
         # a minute of wall time may be short here
-        walltime = _clock(used * 60 / call.cluster.settings.minute_sec)
+        walltime = shown_clock(used * 60 / call.cluster.settings.minute_sec)
         shown["resources_used"] = {"walltime": walltime}
     if is_over:
         shown["Exit_status"] = _CODES.get(job.end, job.exit_code or 0)
@@ -234,11 +234,6 @@ def _full(word: str) -> str:
 
 def _stamp(call: Call, seconds: float) -> str:
     return shown_time(call, "%a %b %e %H:%M:%S %Y", seconds)
-
-
-def _clock(seconds: float) -> str:
-    whole = int(seconds)
-    return f"{whole // 3600:02}:{whole // 60 % 60:02}:{whole % 60:02}"
 
 
 COMMANDS: Mapping[str, tuple[str, Callable[[Call], Reply]]] = {
