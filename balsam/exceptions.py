@@ -18,10 +18,12 @@
     ├── RefusedError                exit 4: some or all of the request was refused
     ├── LoginRefusedError           exit 5: another machine does not let this user in
     ├── LoginNeededError            exit 5: a server wants a login, or another one
+    ├── UnreachableError            exit 6: what holds the jobs does not answer; transient
     ├── ServerError                 exit 6: a server failed, or cannot be reached
+    │   └── ServerUnreachable       (also UnreachableError)
     ├── DatabaseError               exit 6: the database cannot be reached, started or created
     │   ├── NoDatabaseError         no database is active
-    │   └── DatabaseUnreachable     transient
+    │   └── DatabaseUnreachable     (also UnreachableError)
     ├── ConflictError               exit 7: somebody else holds it, or it is there already
     │   ├── DuplicateEdgeError      (also RuntimeError)
     │   └── LeaseLostError          this process's session has been taken over
@@ -122,11 +124,22 @@ class LoginNeededError(BalsamError):
     exit_code = 5
 
 
+class UnreachableError(BalsamError):
+    """What holds the jobs does not answer."""
+
+    exit_code = 6
+    transient = True
+
+
 class ServerError(BalsamError):
     """The server does not answer as it should."""
 
     exit_code = 6
     transient = True
+
+
+class ServerUnreachable(ServerError, UnreachableError):
+    """The server does not answer."""
 
 
 class DatabaseError(BalsamError):
@@ -143,10 +156,8 @@ class NoDatabaseError(DatabaseError):
     """
 
 
-class DatabaseUnreachable(DatabaseError):
+class DatabaseUnreachable(DatabaseError, UnreachableError):
     """The database does not answer."""
-
-    transient = True
 
 
 class ConflictError(BalsamError):

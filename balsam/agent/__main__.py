@@ -5,10 +5,12 @@ import sys
 from pathlib import Path
 
 from balsam.agent.daemon import SITE, answer_error, answer_started
-from balsam.agent.post import DatabasePost
+from balsam.agent.post import DatabasePost, Post
 from balsam.agent.service import run_service
 from balsam.agent.site_post import SitePost
 from balsam.agent.stopping import Stopping
+from balsam.api.connection import client
+from balsam.client import Client
 from balsam.config import SiteConfig
 from balsam.exceptions import BalsamError
 
@@ -32,8 +34,8 @@ def main(descriptor: int, kind: str) -> int:
 
     with stopping.on_signals(hangup_ends=False):
         try:
-            post = SitePost(SiteConfig(Path.cwd())) if kind == SITE else DatabasePost(Path.cwd())
-            run_service(post, stopping, on_ready)
+            post, chosen = _at_site() if kind == SITE else (DatabasePost(Path.cwd()), Client())
+            run_service(post, chosen, stopping, on_ready)
         except BalsamError as error:
             if is_up:
                 logger.error("%s", error)
@@ -41,6 +43,12 @@ def main(descriptor: int, kind: str) -> int:
                 answer_error(descriptor, error)
             return error.exit_code
     return 0
+
+
+def _at_site() -> tuple[Post, Client]:
+    """Return the site that the current directory is, and the client of its database or server."""
+    post = SitePost(SiteConfig(Path.cwd()))  # this process works there from now on
+    return post, client()
 
 
 if __name__ == "__main__":

@@ -8,12 +8,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from balsam.exceptions import BalsamError, ConflictError, DatabaseError, UsageError
+from balsam.exceptions import BalsamError, ConflictError, LoginNeededError, UnreachableError, UsageError
 
 __all__ = ["DATABASE", "SITE", "Started", "answer_error", "answer_started", "start_daemon"]
 
 _ERRORS: dict[int, type[BalsamError]] = {
-    error.exit_code: error for error in (BalsamError, UsageError, DatabaseError, ConflictError)
+    error.exit_code: error
+    for error in (BalsamError, UsageError, LoginNeededError, UnreachableError, ConflictError)
 }
 
 

@@ -4,7 +4,7 @@ import contextlib
 from collections.abc import Callable
 
 from balsam.client import Client, Listener
-from balsam.exceptions import DatabaseUnreachable
+from balsam.exceptions import UnreachableError
 
 __all__ = ["EVERYTHING", "Notices"]
 
@@ -33,7 +33,7 @@ class Notices:
         try:
             if not self._is_stopped and (topics := self._listener.wait(_WAIT_SEC)):
                 self._on_topics(topics)
-        except DatabaseUnreachable:
+        except UnreachableError:
             self.close()
             raise
         return 0.0

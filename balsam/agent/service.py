@@ -16,7 +16,7 @@ from balsam.agent.stopping import Stopping
 from balsam.agent.supervision import Loop, Supervisor
 from balsam.agent.sync import SchedulerSync
 from balsam.client import Client
-from balsam.exceptions import BalsamError, ConflictError, DatabaseError
+from balsam.exceptions import BalsamError, ConflictError, LoginNeededError, UnreachableError
 from balsam.launcher.recovery import recover
 from balsam.lib.logs import log_to_database_dir
 from balsam.lib.processes import this_process
@@ -30,12 +30,11 @@ logger = logging.getLogger(__name__)
 _STOP_SEC = 8.0
 
 
-def run_service(post: Post, stopping: Stopping, on_ready: Callable[[Path], None]) -> None:
+def run_service(post: Post, client: Client, stopping: Stopping, on_ready: Callable[[Path], None]) -> None:
     """Run the service in this process until ``stopping`` says so; ``on_ready`` gets the path of the log.
 
     Raises BalsamError, with where it runs, when the database or site has a service already.
     """
-    client = Client()
     post.check_is_free(client)
     post.open_desk(client)  # says what is wrong with the settings while somebody listens
     log_path = _open_log(post)
@@ -146,7 +145,7 @@ class _Service:
         """Free what the session holds; it ends by itself when the database is away."""
         try:
             self._client.close_session(session.session_id, reason)
-        except DatabaseError as error:
+        except (UnreachableError, LoginNeededError) as error:
             logger.warning("The session could not be ended: %s", error)
         self._client.transport.close()
 

@@ -1,7 +1,7 @@
 """The loop that submits the batch jobs which users ask for at a site."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from balsam.agent.health import Board
 from balsam.agent.sync import SchedulerSync
@@ -9,6 +9,7 @@ from balsam.batch import Desk, submit
 from balsam.client import Client
 from balsam.config.site_settings import SchedulerSettings, Settings
 from balsam.exceptions import BalsamError
+from balsam.platform.scheduler import QueuedBatchJob
 from balsam.schemas.batch_jobs import BatchJobInfo
 from balsam.states import BatchJobState
 
@@ -90,7 +91,8 @@ class SiteQueue:
     def _no_room(self, desk: Desk, info: BatchJobInfo) -> str:
         """Say why a queue takes no more for now; '' when it does."""
         limits = self._rules.allowed_queues.get(info.queue)
-        live = _in_queue(self._client.batch_jobs(), desk.adapter.name, info.queue)
+        ours = [other for other in self._client.batch_jobs() if desk.is_ours(other)]
+        live = _in_queue(ours, self._sync.listed, info.queue)
         if limits is None or live < limits.max_queued_jobs:
             return ""
         return f"Waits: the queue {info.queue} has {live} of {limits.max_queued_jobs} batch jobs"
@@ -132,14 +134,12 @@ def refusal(info: BatchJobInfo, rules: SchedulerSettings) -> str:
     return ""
 
 
-def _in_queue(infos: Sequence[BatchJobInfo], scheduler: str, queue: str) -> int:
-    return sum(
-        info.scheduler == scheduler
-        and info.queue == queue
-        and bool(info.scheduler_id)
-        and info.state in _LIVE
-        for info in infos
-    )
+def _in_queue(ours: Sequence[BatchJobInfo], listed: Mapping[str, QueuedBatchJob], queue: str) -> int:
+    """Count the user's batch jobs in a queue: the site's own, and what else its scheduler has listed."""
+    known = {info.scheduler_id for info in ours}
+    own = sum(info.queue == queue and bool(info.scheduler_id) and info.state in _LIVE for info in ours)
+    others = (job for number, job in listed.items() if number not in known)
+    return own + sum(job.queue == queue and job.state in _LIVE for job in others)
 
 
 #: By which the agent knows what its own modules have asked for.

@@ -40,7 +40,7 @@ class SiteStatus:
         patch: dict[str, Any] = settings_record(self._config.settings) if self._is_first else {}
         if self._config.settings.scheduler is not None:
             desk = self._open_desk()
-            live = [info for info in self._client.batch_jobs() if info.scheduler == desk.adapter.name]
+            live = [info for info in self._client.batch_jobs() if desk.is_ours(info)]
             patch["queued_jobs"] = {info.scheduler_id: _shown(info) for info in live if info.scheduler_id}
             patch["backfill_windows"] = _windows(desk)
         push(self._client, self._config.site_id, patch)

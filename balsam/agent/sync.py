@@ -3,11 +3,12 @@
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from balsam.agent.health import Board
 from balsam.batch import Desk, refresh
 from balsam.exceptions import BalsamError
+from balsam.platform.scheduler import QueuedBatchJob
 
 __all__ = ["SchedulerSync"]
 
@@ -42,12 +43,18 @@ class SchedulerSync:
         self._on_ended = on_ended
         self._one_at_a_time = threading.Lock()
         self._read_at = -float("inf")
+        self._listed: Mapping[str, QueuedBatchJob] = {}
 
     def cycle(self) -> float:
         """Ask once."""
         desk = self._refresh()
         is_live = any(info.from_balsam and desk.is_ours(info) for info in desk.client.batch_jobs())
         return self._period_sec if is_live else _IDLE_PERIOD_SEC
+
+    @property
+    def listed(self) -> Mapping[str, QueuedBatchJob]:
+        """What the scheduler has of the user's, of whatever site, as it was listed last: by its number."""
+        return self._listed
 
     def be_fresh(self, max_age_sec: float) -> None:
         """See to it that what is known is no older; raises BalsamError when the scheduler cannot be read."""
@@ -73,6 +80,7 @@ class SchedulerSync:
             if not refreshed.listing.is_complete:
                 raise BalsamError(f"The scheduler ({desk.adapter.name}) cannot be read: {refreshed.problem}")
             self._read_at = began
+            self._listed = refreshed.listing.jobs
             return desk
 
     def _tell_ended(self, desk: Desk, ids: tuple[int, ...]) -> None:

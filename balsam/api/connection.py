@@ -6,6 +6,7 @@ from balsam.client import Client
 from balsam.client.http import Http
 from balsam.config.client_file import ClientSettings
 from balsam.config.site_dir import find_site_dir
+from balsam.exceptions import LoginNeededError
 
 __all__ = ["client", "use_client"]
 
@@ -29,9 +30,21 @@ def _chosen() -> Client:
         os.environ["BALSAM_DB_PATH"] = site.database
     elif site is not None or not os.environ.get("BALSAM_DB_PATH"):
         login = ClientSettings.load_from_file()
+        if site is not None and site.server:
+            login = _login_at(site.server, login)
         if login is not None:
             return Client(Http(login.api_root, login.token))
     return Client()
+
+
+def _login_at(server: str, login: ClientSettings | None) -> ClientSettings:
+    """Return the login if it is at this server; raises LoginNeededError."""
+    if login is None or login.api_root.rstrip("/") != server.rstrip("/"):
+        elsewhere = f", and you are logged in at {login.api_root}" if login is not None else ""
+        raise LoginNeededError(
+            f"This site is of the server {server}{elsewhere}: `balsam login --url {server}`."
+        )
+    return login
 
 
 def use_client(chosen: Client) -> None:

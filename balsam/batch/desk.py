@@ -42,9 +42,8 @@ class Desk:
     optional_params: Mapping[str, str] = field(default_factory=dict)
 
     def is_ours(self, info: BatchJobInfo) -> bool:
-        """Whether a batch job is to be looked after here: asked for at this site, or not Balsam's at all."""
-        is_of_site = info.site_id == self.site_id or not info.from_balsam
-        return is_of_site and info.scheduler == self.adapter.name
+        """Whether a batch job is to be looked after here: of this site, and of its scheduler."""
+        return info.site_id == self.site_id and info.scheduler == self.adapter.name
 
     def script_of(self, info: BatchJobInfo) -> Path:
         """Return where the script of a batch job is."""

@@ -47,7 +47,7 @@ def refresh(desk: Desk) -> Refreshed:
             problem = history.problem
         observations += [_absence(desk, info, listing, history) for info in absent]
     _adopt(desk, infos, listing)
-    reply = desk.client.observe_batch_jobs(observations)
+    reply = desk.client.observe_batch_jobs(observations, desk.site_id)
     listed = [info for info in infos if info.scheduler_id in listing.jobs]
     cancel_again(desk, listed)
     twins = _cancel_twins(desk, listed, listing)

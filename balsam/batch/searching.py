@@ -62,7 +62,7 @@ def _is_missed_again(desk: Desk, info: BatchJobInfo) -> bool:
             name=info.marker,
             is_missing=True,
         )
-        desk.client.observe_batch_jobs([missed])
+        desk.client.observe_batch_jobs([missed], desk.site_id)
         return False
     return info.age_sec(info.missing_since) >= VANISH_SEC
 

@@ -75,13 +75,11 @@ def launcher(
     ignore_failures: bool,
 ) -> None:
     """Run a launcher in the foreground, until nothing is left to do or its time is over."""
+    from balsam.cli.launcher_core import reach_jobs
     from balsam.config.site_config import enter_site, settings_here
     from balsam.config.site_dir import find_site_dir
-    from balsam.core.active import active_db_path
-    from balsam.core.premises import check_files_are_here
     from balsam.launcher.options import LauncherOptions
     from balsam.launcher.start import run_launcher
-    from balsam.postgres import Cluster
 
     site = find_site_dir()
     if (consume_all and wf_filter is not None) or (site is None and not consume_all and wf_filter is None):
@@ -90,9 +88,7 @@ def launcher(
         enter_site(site)
     if parts:
         _run_parts(parts, time_limit_minutes, limit_nodes, offset_nodes)
-    settings = settings_here(site)
-    check_files_are_here()
-    Cluster(active_db_path()).revive()  # later it waits for the database, whatever becomes of that
+    settings, client = settings_here(site), reach_jobs(site)
     options = LauncherOptions(
         mode=job_mode,
         workflow=wf_filter or "",
@@ -110,7 +106,7 @@ def launcher(
         start_unfit=no_time_check,
     )
     click.echo(f"Starting Balsam launcher [{os.getpid()}]")
-    tally, log_path = run_launcher(options, _show_live if sys.stdout.isatty() else None, site)
+    tally, log_path = run_launcher(options, _show_live if sys.stdout.isatty() else None, site, client)
     for line in tally.closing_lines():
         click.echo(line)
     if tally.failed:

@@ -56,11 +56,15 @@ def service(stop: bool, status: bool, foreground: bool, output: OutputFormat) ->
         from balsam.agent.post import DatabasePost
         from balsam.agent.service import run_service
         from balsam.agent.stopping import Stopping
+        from balsam.client import Client
 
         stopping = Stopping()
         with stopping.on_signals(hangup_ends=True):
             run_service(
-                DatabasePost(db_path), stopping, lambda log_path: say_started(os.getpid(), str(log_path))
+                DatabasePost(db_path),
+                Client(),
+                stopping,
+                lambda log_path: say_started(os.getpid(), str(log_path)),
             )
     else:
         from balsam.agent.control import check_is_free

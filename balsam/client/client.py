@@ -142,9 +142,11 @@ class Client(ResourceClient):
         reply: BatchJobInfo = self.transport.call("batch_jobs.doubt", batch_job_id, reason)
         return reply
 
-    def observe_batch_jobs(self, observations: Sequence[BatchJobObservation]) -> ObservationReply:
-        """Record what a scheduler says of batch jobs."""
-        reply: ObservationReply = self.transport.call("batch_jobs.observe", observations)
+    def observe_batch_jobs(
+        self, observations: Sequence[BatchJobObservation], site_id: int = 1
+    ) -> ObservationReply:
+        """Record what the scheduler of a site says of batch jobs; see `balsam.core.batch_observations`."""
+        reply: ObservationReply = self.transport.call("batch_jobs.observe", observations, site_id)
         return reply
 
     def request_batch_job_deletion(self, batch_job_id: int) -> BatchJobInfo:

@@ -4,6 +4,7 @@ Only what may pass is sent again: broken connections, 429 and 5xx, with pauses t
 for all. Objects are made with a key, so that a request whose reply was lost makes nothing twice.
 """
 
+import logging
 import os
 import random
 import secrets
@@ -12,8 +13,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from balsam import exceptions
+from balsam.client.polling import Polling
 from balsam.client.transport import Listener
-from balsam.exceptions import BalsamError, LoginNeededError, ServerError
+from balsam.exceptions import BalsamError, LoginNeededError, ServerError, ServerUnreachable
+from balsam.schemas.operations import OPERATIONS
 from balsam.schemas.resources import RESOURCES, Page, Query, Record, UpdateReply
 
 if TYPE_CHECKING:
@@ -21,11 +24,16 @@ if TYPE_CHECKING:
 
 __all__ = ["Http"]
 
-_TRIES = 6
-_LONGEST_PAUSE_SEC = 20.0
+logger = logging.getLogger(__name__)
+
+#: How long a request is sent again: of a script, and of what has time and jobs that run meanwhile.
+_PATIENCE_SEC = 20.0
+_LONG_PATIENCE_SEC = 600.0
+_LONGEST_PAUSE_SEC = 10.0
 _CONNECT_SEC = 6.2
 _READ_SEC = 120.0
-_POLL_SEC = 30.0
+#: Of launchers and agents, which have to end in time: to connect, read, write, and find a connection.
+_OPERATION_SEC = (_CONNECT_SEC, 30.0, 30.0, 30.0)
 
 
 class Http:
@@ -35,16 +43,34 @@ class Http:
         self.address = address.rstrip("/")
         self._token = token
         self._sleep = sleep
+        self._patience_sec = _PATIENCE_SEC
         self._clients: dict[int, httpx.Client] = {}
 
     # -- operations ----------------------------------------------------------------------------------
 
     def call(self, operation: str, *args: Any, **kwargs: Any) -> Any:
-        """Run an operation; raises what the operation raises, LoginNeededError, ServerError."""
-        found = _OPERATIONS.get(operation)
-        if found is None:
-            raise ServerError(f"{operation} is not offered by servers yet; it works on one's own database.")
-        return found(self, *args, **kwargs)
+        """Run an operation; raises what the operation raises, LoginNeededError, ServerUnreachable."""
+        if operation in OPERATIONS:
+            return self._operate(operation, args, kwargs)
+        return _OF_RESOURCES[operation](self, *args, **kwargs)
+
+    def _operate(self, name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+        from balsam.schemas import codec
+
+        headers = {"Content-Type": "application/json"}
+        if OPERATIONS[name].makes:
+            headers |= _new_key()
+        body = codec.encode_arguments(name, args, kwargs)
+        answer = self.send(
+            "POST", f"/operations/{name}", content=body, headers=headers, timeout=_OPERATION_SEC
+        )
+        try:
+            return codec.decode_reply(name, answer.content)
+        except ValueError as error:
+            raise ServerError(
+                f"The server {self.address} gave an answer to {name} that cannot be read: {error}. "
+                "It may be of another version: see `balsam --version` on both sides."
+            ) from error
 
     def _list(self, _: object, resource: str, query: Query) -> Page:
         reply = self.request("GET", RESOURCES[resource].path, params=_params(query))
@@ -56,9 +82,8 @@ class Http:
         return counts
 
     def _create(self, _: object, resource: str, records: Sequence[Record]) -> list[Record]:
-        headers = {"Idempotency-Key": secrets.token_hex(16)}
         made: list[Record] = self.request(
-            "POST", RESOURCES[resource].path, json=list(records), headers=headers
+            "POST", RESOURCES[resource].path, json=list(records), headers=_new_key()
         )
         return made
 
@@ -77,45 +102,55 @@ class Http:
 
     def listen(self) -> Listener:
         """Return a stream of notices, by long polls."""
-        return _Poll(self)
+        return Polling(self._poll)
+
+    def _poll(self, after: int, timeout_sec: float) -> tuple[list[str], int]:
+        """Wait for notices after a number; return their topics, and the number of the last."""
+        params = {"after": after, "timeout_sec": timeout_sec}
+        reply = self.request("GET", "/notices", params=params)
+        return reply["topics"], reply["last"]
 
     def set_patience(self, is_patient: bool) -> None:
-        """Do nothing: how long a server is waited for does not depend on who waits."""
+        """Send requests again for long, as one does whose jobs run meanwhile; or not at all."""
+        self._patience_sec = _LONG_PATIENCE_SEC if is_patient else 0.0
 
     def close(self) -> None:
-        """Close this process's connections."""
-        client = self._clients.pop(os.getpid(), None)
-        if client is not None:
-            client.close()
+        """Do nothing: the threads of a process share its connections."""
 
     # -- requests ------------------------------------------------------------------------------------
 
     def request(self, method: str, path: str, **options: Any) -> Any:
         """Send a request, again where that may help, and return what the JSON of the answer holds."""
+        answer = self.send(method, path, **options)
+        return answer.json() if answer.content else None
+
+    def send(self, method: str, path: str, **options: Any) -> "httpx.Response":
+        """Send a request, again where that may help, and return the answer, which is no error.
+
+        Raises ServerUnreachable when there is none for so long, and the error that the server tells of.
+        """
         import httpx
 
-        for tries_left in reversed(range(_TRIES)):
+        waited_sec, longest_sec, told = 0.0, 0.5, None
+        while True:
             try:
                 answer = self._client().request(method, path, **options)
             except httpx.TransportError as error:
-                problem = f"The server {self.address} cannot be reached: {error or type(error).__name__}."
-                hint = " Check the address with `balsam auth status`."
-                self._pause_or_raise(tries_left, ServerError(problem + hint), None)
-                continue
-            if answer.status_code == 429 or answer.status_code >= 500:
-                self._pause_or_raise(tries_left, _error(answer), answer.headers.get("Retry-After"))
-                continue
-            if answer.is_error:
-                raise _error(answer)
-            return answer.json() if answer.content else None
-        raise AssertionError("the last try returns or raises")
-
-    def _pause_or_raise(self, tries_left: int, error: BalsamError, retry_after: str | None) -> None:
-        if not tries_left:
-            raise error
-        longest = min(_LONGEST_PAUSE_SEC, 0.5 * 2.0 ** (_TRIES - tries_left))
-        told = float(retry_after) if retry_after and retry_after.isdecimal() else 0.0
-        self._sleep(max(min(told, _LONGEST_PAUSE_SEC), random.uniform(0.1, longest)))
+                words = str(error) or type(error).__name__
+                problem = f"The server {self.address} does not answer: {words}. See `balsam auth status`."
+            else:
+                if not (answer.status_code == 429 or answer.status_code >= 500):
+                    break
+                problem, told = str(_error(answer)), answer.headers.get("Retry-After")
+            pause_sec = _pause_sec(longest_sec, told)
+            if waited_sec + pause_sec > self._patience_sec:
+                raise ServerUnreachable(problem)
+            logger.warning("%s It is asked again in %.1f s.", problem, pause_sec)
+            self._sleep(pause_sec)
+            waited_sec, longest_sec = waited_sec + pause_sec, 2 * longest_sec
+        if answer.is_error:
+            raise _error(answer)
+        return answer
 
     def _client(self) -> "httpx.Client":
         """Return the client of this process: connections do not outlive a fork."""
@@ -130,26 +165,16 @@ class Http:
         return self._clients[os.getpid()]
 
 
-class _Poll:
-    """Notices of a server. `wait` may be called by one thread; `wake` ends nothing that is under way."""
+def _pause_sec(longest_sec: float, told: str | None) -> float:
+    """Return a pause that is not the same for all, but no shorter than the server asks for."""
+    asked_sec = float(told) if told and told.isdecimal() else 0.0
+    drawn_sec = random.uniform(0.1, min(longest_sec, _LONGEST_PAUSE_SEC))
+    return max(min(asked_sec, _LONGEST_PAUSE_SEC), drawn_sec)
 
-    def __init__(self, server: Http) -> None:
-        self._server = server
-        self._last: int = server.request("GET", "/notices")["last"]
 
-    def wait(self, timeout_sec: float) -> list[str]:
-        """Return the topics that came, waiting at most this long for the first; [] when none came."""
-        params = {"after": self._last, "timeout_sec": min(max(timeout_sec, 0.0), _POLL_SEC)}
-        reply = self._server.request("GET", "/notices", params=params)
-        self._last = reply["last"]
-        topics: list[str] = reply["topics"]
-        return topics
-
-    def wake(self) -> None:
-        """Do nothing: a poll ends by itself."""
-
-    def close(self) -> None:
-        """Do nothing: there is nothing open between polls."""
+def _new_key() -> dict[str, str]:
+    """Return the header by which a server knows a request that comes twice."""
+    return {"Idempotency-Key": secrets.token_hex(16)}
 
 
 def _params(query: Query) -> list[tuple[str, str]]:
@@ -195,7 +220,7 @@ def _error(answer: "httpx.Response") -> BalsamError:
     return kind(text) if is_ours else ServerError(text)
 
 
-_OPERATIONS: Mapping[str, Callable[..., Any]] = {
+_OF_RESOURCES: Mapping[str, Callable[..., Any]] = {
     "resources.list": Http._list,
     "resources.count_by": Http._count_by,
     "resources.create": Http._create,

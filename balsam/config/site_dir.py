@@ -21,6 +21,8 @@ class SiteDir:
     path: Path
     site_id: int
     database: str = ""
+    #: Its address; '' where it is not known.
+    server: str = ""
 
 
 def find_site_dir() -> SiteDir | None:
@@ -45,8 +47,8 @@ def read_site_dir(directory: Path) -> SiteDir:
     path = directory / SITE_FILE
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
-        database = str(values.get("database", ""))
-        return SiteDir(path=directory, site_id=int(values["site_id"]), database=database)
+        database, server = (str(values.get(name) or "") for name in ("database", "server"))
+        return SiteDir(path=directory, site_id=int(values["site_id"]), database=database, server=server)
     except FileNotFoundError:
         raise ConfigError(
             f"{directory} is no site: it has no {SITE_FILE}. `balsam site init {directory}` makes one."
@@ -57,5 +59,5 @@ def read_site_dir(directory: Path) -> SiteDir:
 
 def write_site_file(site: SiteDir) -> None:
     """Write which site a directory is."""
-    text = json.dumps({"site_id": site.site_id, "database": site.database})
+    text = json.dumps({"site_id": site.site_id, "database": site.database, "server": site.server})
     write_atomically(site.path / SITE_FILE, text + "\n", mode=0o440)

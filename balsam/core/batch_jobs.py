@@ -78,8 +78,10 @@ def _intend(request: BatchJobRequest, marker: str) -> BatchJobInfo:
 
 
 @retrying
-def batch_jobs(*, live_only: bool = True, ids: Sequence[int] = ()) -> list[BatchJobInfo]:
-    """Return batch jobs in order of creation: all, or those of these ids.
+def batch_jobs(
+    *, live_only: bool = True, ids: Sequence[int] = (), sites: Sequence[int] | None = None
+) -> list[BatchJobInfo]:
+    """Return batch jobs in order of creation: all, or those of these ids, or at these sites.
 
     ``live_only`` leaves out those that have ended. Rows that a script has saved, and that nobody submits, are
     never among them.
@@ -89,6 +91,8 @@ def batch_jobs(*, live_only: bool = True, ids: Sequence[int] = ()) -> list[Batch
         rows = rows.filter(status__in=BATCH_JOB_LIVE_STATES)
     if ids:
         rows = rows.filter(pk__in=list(ids))
+    if sites is not None:
+        rows = rows.filter(site__in=list(sites))
     return [_info(row) for row in rows.order_by("pk")]
 
 
@@ -125,7 +129,7 @@ def record_submission(batch_job_id: int, scheduler_id: str, command: str) -> Bat
     with transaction.atomic():
         row, scheduler_id = _locked(batch_job_id), storable(scheduler_id)
         if not row.scheduler_id:
-            _end_former(row.scheduler, scheduler_id)
+            _end_former(row, scheduler_id)
             row.scheduler_id = scheduler_id
         if row.status in (BatchJobState.PENDING_SUBMISSION, BatchJobState.SUBMIT_FAILED):
             row.status, row.state = BatchJobState.QUEUED, _SUBMITTED
@@ -204,9 +208,12 @@ def finish(row: QueuedLaunch, status: BatchJobState, end: BatchJobEnd, reason: s
     row.reason, row.missing_since = reason, None
 
 
-def _end_former(scheduler: str, scheduler_id: str) -> None:
+def _end_former(taken: QueuedLaunch, scheduler_id: str) -> None:
     former = with_clock().filter(
-        ~Q(status__in=BATCH_JOB_END_STATES), scheduler=scheduler, scheduler_id=scheduler_id
+        ~Q(status__in=BATCH_JOB_END_STATES),
+        site=taken.site_id,
+        scheduler=taken.scheduler,
+        scheduler_id=scheduler_id,
     )
     for row in former.select_for_update():
         if row.marker is None:

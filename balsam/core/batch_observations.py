@@ -1,7 +1,8 @@
 """Apply what a scheduler says of batch jobs: every observation in one transaction, with a few statements.
 
-`decided` is the rule: a name that is a marker proves which batch job is meant; a number alone does not, once
-the scheduler has shown the batch job by its name.
+A name that is a marker proves which batch job is meant, at whatever site of the owner's. A number alone does
+not, once the scheduler has shown the batch job by its name; and it counts at the site alone that asked, since
+the scheduler of another site may use the same.
 """
 
 import json
@@ -16,6 +17,7 @@ from balsam.core import notices, sql
 from balsam.core.batch_jobs import finish, with_clock
 from balsam.core.batch_texts import storable_observation
 from balsam.core.models.launch import QueuedLaunch
+from balsam.core.models.site import FIRST_SITE, Site
 from balsam.core.retrying import retrying
 from balsam.schemas.batch_jobs import BatchJobObservation, ObservationReply
 from balsam.states import BATCH_JOB_END_STATES, BatchJobEnd, BatchJobState
@@ -33,26 +35,31 @@ _COLUMNS = (
 
 
 @retrying
-def observe_batch_jobs(observations: Sequence[BatchJobObservation]) -> ObservationReply:
-    """Record what a scheduler says; states follow one another only as `BatchJobState` allows.
+def observe_batch_jobs(
+    observations: Sequence[BatchJobObservation], site_id: int = FIRST_SITE
+) -> ObservationReply:
+    """Record what the scheduler of a site says; states follow one another only as `BatchJobState` allows.
 
     Rows of batch jobs that are not Balsam's come with their first observation, and go when they end.
     """
     observations = [storable_observation(observation) for observation in observations]
     with transaction.atomic():
-        plan = _Plan(_rows_for(observations))
+        plan = _Plan(_rows_for(observations, site_id), site_id)
         for observation in observations:
             plan.apply(observation)
         plan.write()
     return ObservationReply(len(plan.changed) + len(plan.new) + len(plan.gone), tuple(plan.ended))
 
 
-def _rows_for(observations: Sequence[BatchJobObservation]) -> list[QueuedLaunch]:
+def _rows_for(observations: Sequence[BatchJobObservation], site_id: int) -> list[QueuedLaunch]:
     """Lock the rows that may be meant, in the order of their ids."""
     ids = {observation.scheduler_id for observation in observations if observation.scheduler_id}
     names = {observation.name for observation in observations if observation.name}
-    meant = Q(scheduler_id__in=ids) & (~Q(status__in=BATCH_JOB_END_STATES) | Q(from_balsam=True))
-    return list(with_clock().filter(meant | Q(marker__in=names)).select_for_update().order_by("pk"))
+    owner = Site.objects.filter(pk=site_id).values_list("owner", flat=True).first()
+    numbered = Q(site=site_id, scheduler_id__in=ids)
+    meant = numbered & (~Q(status__in=BATCH_JOB_END_STATES) | Q(from_balsam=True))
+    named = Q(marker__in=names, site__in=Site.objects.filter(owner=owner))
+    return list(with_clock().filter(meant | named).select_for_update(of=("self",)).order_by("pk"))
 
 
 @dataclass
@@ -60,6 +67,7 @@ class _Plan:
     """The rows as they will be."""
 
     rows: Sequence[QueuedLaunch]
+    site_id: int
     changed: dict[int, QueuedLaunch] = field(default_factory=dict)
     new: dict[tuple[str, str], QueuedLaunch] = field(default_factory=dict)
     gone: list[int] = field(default_factory=list)
@@ -67,7 +75,7 @@ class _Plan:
 
     def __post_init__(self) -> None:
         self._by_marker = {row.marker: row for row in self.rows if row.marker}
-        numbered = [row for row in self.rows if row.scheduler_id]
+        numbered = [row for row in self.rows if row.scheduler_id and row.site_id == self.site_id]
         self._live = {(row.scheduler, row.scheduler_id): row for row in numbered if not is_over(row)}
         self._ended = {(row.scheduler, row.scheduler_id): row for row in numbered if is_over(row)}
 
@@ -123,7 +131,12 @@ class _Plan:
 
     def _add(self, seen: BatchJobObservation) -> None:
         if seen.queue and seen.state in (B.QUEUED, B.RUNNING):
-            row = QueuedLaunch(from_balsam=False, scheduler=seen.scheduler, scheduler_id=seen.scheduler_id)
+            row = QueuedLaunch(
+                from_balsam=False,
+                site_id=self.site_id,
+                scheduler=seen.scheduler,
+                scheduler_id=seen.scheduler_id,
+            )
             _copy(row, seen)
             row.status = seen.state.value
             self.new[seen.scheduler, seen.scheduler_id] = row

@@ -45,9 +45,12 @@ def heartbeat(session_id: int) -> None:
         )
 
 
-def live_sessions() -> list[SessionInfo]:
-    """Return the sessions that have not ended; ``expires_sec`` is negative for those whose lease is over."""
-    return [_info(row) for row in sql.fetch("live_sessions")]
+def live_sessions(sites: Sequence[int] | None = None) -> list[SessionInfo]:
+    """Return the sessions at these sites (None: all) that have not ended.
+
+    ``expires_sec`` is negative for those whose lease is over.
+    """
+    return [_info(row) for row in sql.fetch("live_sessions", sites=None if sites is None else list(sites))]
 
 
 @retrying

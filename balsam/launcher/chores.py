@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 from pathlib import Path
 
-from balsam.exceptions import DatabaseUnreachable
+from balsam.exceptions import UnreachableError
 from balsam.launcher.core_link import CoreLink
 from balsam.launcher.recovery import recover
 
@@ -44,7 +44,7 @@ async def give_up_in_time(core: CoreLink, stopped: asyncio.Event, grace_sec: flo
         if core.silent_since is not None:
             core.client.transport.set_patience(False)
             core.keep_on_disk()
-            raise DatabaseUnreachable(
-                "The launcher had to stop while the database was away. Its last results are kept beside the "
-                "logs, and the next launcher on this database reports them."
+            raise UnreachableError(
+                "The launcher had to stop while what holds the jobs was away. Its last results are kept "
+                "beside the logs, and the next launcher here reports them."
             )

@@ -1,4 +1,4 @@
-"""The head's calls to the core: off the event loop, and patient when the database is away.
+"""The head's calls to the core: off the event loop, and patient when it is away.
 
 Reports that cannot be delivered are kept, written to the journal, and delivered when the core answers again.
 """
@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import TypeVar
 
 from balsam.client import Client
-from balsam.exceptions import DatabaseUnreachable
+from balsam.exceptions import LoginNeededError, UnreachableError
 from balsam.launcher.journal import Journal
 from balsam.launcher.ledger import Ledger
 from balsam.schemas.jobs import JobReport
@@ -45,12 +45,12 @@ class CoreLink:
         self._journal = journal
 
     async def run(self, call: Callable[[], T]) -> T:
-        """Run a call in the core's thread, again and again while the database does not answer."""
+        """Run a call in the core's thread, again and again while it does not answer."""
         while True:
             future = asyncio.get_running_loop().run_in_executor(self._thread, call)
             try:
                 reply = await self._patiently(future)
-            except DatabaseUnreachable as error:
+            except (UnreachableError, LoginNeededError) as error:  # a user can log in again meanwhile
                 self._note_silence()
                 logger.error("%s", error)
                 await asyncio.sleep(_RETRY_SEC)
@@ -69,7 +69,9 @@ class CoreLink:
     def _note_silence(self) -> None:
         if self.silent_since is None:
             self.silent_since = time.monotonic()
-            logger.warning("The database does not answer; running jobs go on, and their results are kept")
+            logger.warning(
+                "What holds the jobs does not answer; running jobs go on, and their results are kept"
+            )
         self.keep_on_disk()
 
     def keep_on_disk(self) -> None:
@@ -82,7 +84,7 @@ class CoreLink:
     def _note_answer(self) -> None:
         if self.silent_since is not None:
             away_sec = time.monotonic() - self.silent_since
-            logger.warning("The database answers again, after %.1f s", away_sec)
+            logger.warning("It answers again, after %.1f s", away_sec)
             self.silent_since = None
 
     async def report(self, session_id: int) -> ReportReply | None:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
+from balsam.client import Client
 from balsam.config.machine_defaults import machine_named
 from balsam.config.site_config import settings_here
 from balsam.config.site_dir import SiteDir
@@ -24,9 +25,14 @@ Show = Callable[[Tally], Coroutine[Any, Any, None]]
 
 
 def run_launcher(
-    options: LauncherOptions, show: Show | None = None, site: SiteDir | None = None
+    options: LauncherOptions,
+    show: Show | None = None,
+    site: SiteDir | None = None,
+    client: Client | None = None,
 ) -> tuple[Tally, Path]:
     """Run a launcher to its end; return what it did and where it logged.
+
+    ``client`` reaches what holds the jobs; None is the active database.
 
     ``show`` runs beside it, to tell how it goes. At a site, its settings hold, and the log is there.
     """
@@ -52,7 +58,7 @@ def run_launcher(
     logger.info(options.time_text)
 
     async def run() -> Tally:
-        head = Head(options, nodes, log_path.parent)
+        head = Head(options, nodes, log_path.parent, client)
         shown = asyncio.create_task(show(head.tally)) if show is not None else None
         try:
             return await head.run()

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable
 
 from balsam.client import Client, Listener
-from balsam.exceptions import DatabaseUnreachable
+from balsam.exceptions import LoginNeededError, UnreachableError
 
 __all__ = ["EVERYTHING", "Watcher"]
 
@@ -45,7 +45,7 @@ class Watcher:
                 self._listener = self._client.listen()
                 self._tell([EVERYTHING])
                 self._pass_on(self._listener)
-            except DatabaseUnreachable as error:
+            except (UnreachableError, LoginNeededError) as error:
                 logger.warning("%s", error)
                 self._stopped.wait(1.0)
             finally:

@@ -10,7 +10,7 @@ import click
 
 from balsam.cli.options import BalsamCommand
 from balsam.cli.prompts import NoAnswerError
-from balsam.cli.site.places import database_here
+from balsam.cli.site.places import core_here
 from balsam.exceptions import UsageError
 
 if TYPE_CHECKING:
@@ -37,13 +37,13 @@ def init(site_path: Path, name: str | None, config: str | None, projects: tuple[
     if is_database:
         os.environ["BALSAM_DB_PATH"] = str(path)
     _check_path(path, is_database=is_database)
-    database = database_here()
+    core = core_here()
     machine = _machine(config, assume_default=yes)
     found = list(projects) or _projects(machine)
     if is_database:
         _complete_database(path, name, machine, found)
     else:
-        _make(path, name or _ask_name(assume_default=yes), database, machine, found)
+        _make(path, name or _ask_name(assume_default=yes), core, machine, found)
     click.echo(f"New Balsam site set up at {path}")
 
 
@@ -73,7 +73,7 @@ def _complete_database(path: Path, name: str | None, machine: "Machine", project
     write_site_file(SiteDir(path=path, site_id=site.id, database=str(path)))
 
 
-def _make(path: Path, name: str, database: str, machine: "Machine", projects: list[str]) -> None:
+def _make(path: Path, name: str, core: dict[str, str], machine: "Machine", projects: list[str]) -> None:
     """Make the directory and the record; take both back when something fails."""
     from balsam.api.models import Site
     from balsam.config.site_dir import SiteDir, write_site_file
@@ -83,7 +83,7 @@ def _make(path: Path, name: str, database: str, machine: "Machine", projects: li
         path.mkdir()
         record = _write_files(path, machine, projects)
         site = Site.objects.create(name, path, **record)
-        write_site_file(SiteDir(path=path, site_id=site.id, database=database))
+        write_site_file(SiteDir(path=path, site_id=site.id, **core))
     except BaseException:
         shutil.rmtree(path, ignore_errors=True)
         if site is not None:

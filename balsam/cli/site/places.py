@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from balsam.client import Client
     from balsam.config.site_dir import SiteDir
 
-__all__ = ["client_here", "database_here", "is_active", "site_at", "site_here"]
+__all__ = ["client_here", "core_here", "is_active", "site_at", "site_here"]
 
 #: A site whose agent was heard of so lately is active, for those who cannot look at the agent itself.
 _ACTIVE = timedelta(minutes=2)
@@ -45,12 +45,15 @@ def client_here() -> "Client":
     return client()
 
 
-def database_here() -> str:
-    """Return the directory of the active database; '' where a server is reached instead."""
-    from balsam.client import InProcess
+def core_here() -> dict[str, str]:
+    """Return what a new site's directory says of what holds its jobs: a database directory, or a server."""
+    from balsam.client import Http
     from balsam.core.active import active_db_path
 
-    return str(active_db_path()) if isinstance(client_here().transport, InProcess) else ""
+    transport = client_here().transport
+    return (
+        {"server": transport.address} if isinstance(transport, Http) else {"database": str(active_db_path())}
+    )
 
 
 def is_active(site: "Site") -> bool:

@@ -107,9 +107,9 @@ class QueuedLaunch(models.Model):
                 name="ended_batch_job_has_end",
             ),
             models.UniqueConstraint(
-                fields=["scheduler", "scheduler_id"],
+                fields=["site", "scheduler", "scheduler_id"],
                 condition=~models.Q(status__in=_END_STATES) & ~models.Q(scheduler_id=""),
-                name="one_live_batch_job_per_id",
+                name="one_live_batch_job_per_id_of_site",
             ),
         ]
         indexes = [

@@ -3,14 +3,13 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from django.db import transaction
 from django.db.models import Count, QuerySet
 
 from balsam.core import jobs, sql
-from balsam.core.models import SentRequest
 from balsam.core.models.site import FIRST_SITE
 from balsam.core.resources.faces import FACES, Face
 from balsam.core.resources.writing import CREATE, UPDATE
+from balsam.core.sent_requests import once
 from balsam.exceptions import BalsamError, UsageError
 from balsam.schemas.checking import check_create, check_query, check_update
 from balsam.schemas.resources import RESOURCES, Page, Query, Record, Resource, UpdateReply
@@ -55,16 +54,10 @@ def create(
     table = _that_can(resource, "create")
     _require_at_most(records, table)
     checked = [check_create(table, record) for record in records]
-    if not request_key:
-        return FACES[resource].to_records(CREATE[resource](caller, checked))
-    with transaction.atomic():
-        owner: Any = caller  # None is an owner, too
-        sent, is_new = SentRequest.objects.get_or_create(account_id=owner, key=request_key)
-        if is_new:
-            sent.reply = FACES[resource].to_records(CREATE[resource](caller, checked))
-            sent.save(update_fields=["reply"])
-        reply: list[Record] = sent.reply
-        return reply
+    made: list[Record] = once(
+        caller, request_key, lambda: FACES[resource].to_records(CREATE[resource](caller, checked))
+    )
+    return made
 
 
 def update(caller: int | None, resource: str, patches: Mapping[int, Record]) -> UpdateReply:

@@ -11,6 +11,7 @@ from balsam.core import batch_jobs, inserting, transitions
 from balsam.core.models import ApplicationDefinition, BalsamJob, JobEvent, QueuedLaunch, Site
 from balsam.core.models.application import full_name
 from balsam.core.models.site import FIRST_SITE
+from balsam.core.owners import require_site
 from balsam.core.resources.faces import JOB_COLUMNS
 from balsam.core.resources.lowering import handlers, is_of_sites, is_python, lower, lower_jobs
 from balsam.exceptions import ConflictError, InvalidParentsError, NotFoundError, UsageError
@@ -83,14 +84,6 @@ def _assign(app: ApplicationDefinition, values: Record) -> bool:
     for name, value in changed.items():
         setattr(app, name, value)
     return bool(changed)
-
-
-def require_site(caller: int | None, site_id: int) -> Site:
-    """Return a site of the caller's; raises NotFoundError."""
-    site = Site.objects.filter(pk=site_id, owner=caller).first()
-    if site is None:
-        raise NotFoundError(f"There is no site {site_id}. `balsam site ls` lists yours.")
-    return site
 
 
 def _create_jobs(caller: int | None, records: Sequence[Record]) -> list[BalsamJob]:
