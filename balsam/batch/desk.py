@@ -31,7 +31,8 @@ class Desk:
 
     client: Client
     adapter: SchedulerAdapter
-    db_path: Path
+    #: None where the batch jobs are a server's.
+    db_path: Path | None
     settings: UserSettings
     user: str
     run: Callable[[Command], Answer] = run_command
@@ -47,7 +48,14 @@ class Desk:
 
     def script_of(self, info: BatchJobInfo) -> Path:
         """Return where the script of a batch job is."""
-        return (self.site_path or self.db_path) / "qsubmit" / f"qlaunch{info.batch_job_id}.sh"
+        return self.directory / "qsubmit" / f"qlaunch{info.batch_job_id}.sh"
+
+    @property
+    def directory(self) -> Path:
+        """The directory of the site: the database's own for the first one."""
+        found = self.site_path or self.db_path
+        assert found is not None
+        return found
 
     def ask_submit(self, request: SubmitRequest) -> tuple[Submission, str]:
         """Ask for a batch job; return what the answer means, and its words."""
@@ -98,7 +106,7 @@ def open_site_desk(config: SiteConfig, client: Client) -> Desk:
     return Desk(
         client=client,
         adapter=load_scheduler(settings.SCHEDULER_CLASS),
-        db_path=Path(config.site_dir.database or config.site_path),
+        db_path=Path(config.site_dir.database) if config.site_dir.database else None,
         settings=settings,
         user=getpass.getuser(),
         site_id=config.site_id,

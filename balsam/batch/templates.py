@@ -17,6 +17,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from balsam.batch.desk import Desk
 from balsam.batch.tag_words import TagWords, partition_words
 from balsam.config import balsam_home
+from balsam.config.client_file import client_path
 from balsam.exceptions import ConfigError, UsageError
 from balsam.platform.machines import KNOWN_MACHINES, load_machine
 from balsam.schemas.batch_jobs import BatchJobRequest
@@ -70,7 +71,6 @@ def _error(origin: str, line: int | None, problem: str) -> ConfigError:
 def _variables(desk: Desk, request: BatchJobRequest) -> dict[str, Any]:
     balsam_bin = str(Path(sys.executable).parent)
     pg_ctl = shutil.which("pg_ctl")
-    db_path = _word(desk.db_path)
     return {
         "project": request.project,
         "queue": request.queue,
@@ -86,17 +86,17 @@ def _variables(desk: Desk, request: BatchJobRequest) -> dict[str, Any]:
         "sched_flags": request.sched_flags,
         "balsam_bin": _word(balsam_bin),
         "pg_bin": _word(Path(pg_ctl).parent if pg_ctl else balsam_bin),
-        "balsam_db_path": db_path,
-        "balsam_site_path": _word(desk.site_path or desk.db_path),
-        "launcher_cmd": f"{_own_home()}{_word(Path(balsam_bin) / 'balsam')} launcher",
+        "balsam_db_path": _word(desk.db_path) if desk.db_path else "",
+        "balsam_site_path": _word(desk.directory),
+        "launcher_cmd": f"{_own_files()}{_word(Path(balsam_bin) / 'balsam')} launcher",
     }
 
 
-def _own_home() -> str:
-    """Return what gives a launcher this process's settings; schedulers may not pass variables on."""
-    if not os.environ.get("BALSAM_HOME"):
-        return ""
-    return f"env BALSAM_HOME={_word(balsam_home().absolute())} "
+def _own_files() -> str:
+    """Return what gives a launcher the settings and login of this process; schedulers may pass nothing on."""
+    places = {"BALSAM_HOME": balsam_home(), "BALSAM_CLIENT_PATH": client_path()}
+    words = [f"{name}={_word(path.absolute())}" for name, path in places.items() if os.environ.get(name)]
+    return f"env {' '.join(words)} " if words else ""
 
 
 def _word(path: Path | str) -> str:

@@ -26,7 +26,7 @@ _TAIL = """\
 export PATH={{ balsam_bin }}:$PATH
 export BALSAM_SITE_PATH={{ balsam_site_path }}
 cd {{ balsam_site_path }} || exit
-source balsamactivate {{ balsam_db_path }} || exit
+{% if balsam_db_path %}source balsamactivate {{ balsam_db_path }} || exit{% endif %}
 # The launcher takes the place of this shell, so that signals and the exit code are its own.
 exec {{ launcher_cmd }} -j {{ job_mode }} -t {{ [wall_time_min - 2, wall_time_min / 2]|max }} \\
     --ignore-failures {{ filter_tags }} {{ partitions }}

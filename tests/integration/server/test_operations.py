@@ -24,7 +24,7 @@ from balsam.schemas.sessions import (
 )
 from balsam.states import BatchJobEnd, BatchJobState
 from balsam.states import JobState as S
-from tests.integration.server.conftest import log_in
+from tests.serving import log_in
 
 
 @pytest.fixture(params=["in-process", "http"])

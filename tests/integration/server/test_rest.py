@@ -25,8 +25,8 @@ from balsam.exceptions import (
 from balsam.schemas.resources import RESOURCES
 from balsam.states import JobState as S
 from tests.commands import run_balsam
-from tests.integration.server.conftest import PASSWORD, log_in
 from tests.jobs import claim, open_session, report
+from tests.serving import PASSWORD, log_in
 
 
 def make_app(name: str = "theta") -> App:
