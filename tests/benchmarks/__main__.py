@@ -17,11 +17,12 @@ from tests.benchmarks.figures import Figure
 
 def benchmarks() -> dict[str, Callable[[], Figure]]:
     """Name -> benchmark, in the order of the run; those of N jobs come at N and at 10 N."""
-    from tests.benchmarks import commands, creation, latency, throughput
+    from tests.benchmarks import commands, creation, latency, over_http, throughput
 
     return {
         "throughput": partial(throughput.throughput, 3_000),
         "throughput-10": partial(throughput.throughput, 30_000),
+        "http": partial(over_http.over_http, 3_000),
         "save": partial(creation.save_loop, 1_000),
         "save-10": partial(creation.save_loop, 10_000),
         "bulk": partial(creation.bulk_create, 10_000),
