@@ -10,31 +10,20 @@ from pathlib import Path
 
 import pytest
 
-from balsam.api import App, BatchJob, Job, Site, connection
-from balsam.api.connection import use_client
-from balsam.client import Client
+from balsam.api import App, BatchJob, Job, Site
 from balsam.lib.processes import identify
 from tests.commands import Finished, run_balsam
-from tests.serving import client_file, log_in, served
+from tests.cores import CORES, reached
 from tests.waiting import wait_until
 
 Balsam = Callable[..., Finished]
 NAME = "thetagpu_tutorial"
 
 
-@pytest.fixture(params=["own database", "server"])
+@pytest.fixture(params=CORES)
 def core(request: pytest.FixtureRequest, db: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    """Where the jobs are: a database of one's own, or a server that one is logged in to."""
-    if request.param == "own database":
+    with reached(request.param, db, tmp_path, monkeypatch):
         yield
-        return
-    with served(db) as address:
-        alice = log_in(address, "alice")
-        monkeypatch.setenv("BALSAM_CLIENT_PATH", str(client_file(tmp_path, alice)))
-        monkeypatch.delenv("BALSAM_DB_PATH")
-        use_client(Client(alice))
-        yield
-    connection._clients.clear()
 
 
 @pytest.fixture

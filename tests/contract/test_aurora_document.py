@@ -1,15 +1,20 @@
-"""The scripts of the Aurora document, on one's own database, in an allocation that looks like Aurora's."""
+"""The scripts of the Aurora document, in an allocation that looks like Aurora's.
 
-import json
+On a database of one's own, and through a server.
+"""
+
 import os
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from balsam.api import App, BatchJob, Job, Site
+from balsam.api import App, BatchJob, Job
+from tests.commands import run_balsam
+from tests.cores import CORES, reached
 from tests.launching import run_launcher, script
 
 DOCUMENT = (Path(__file__).parent / "documents" / "aurora.txt").read_text()
@@ -24,13 +29,11 @@ exec "$@"
 TILES = [f"{gpu}.{tile}" for gpu in range(6) for tile in range(2)]
 
 
-@pytest.fixture
-def aurora(db: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A directory for the scripts, in a batch job of two nodes; the database directory is the site."""
-    site = Site.objects.get(id=1)
-    site.name = "test_aurora"
-    site.save()
-    (tmp_path / "settings.json").write_text(json.dumps({"MACHINE": "aurora"}))
+@pytest.fixture(params=CORES)
+def aurora(
+    request: pytest.FixtureRequest, db: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Path]:
+    """A directory for the scripts, in a batch job of two nodes, with a site of that machine."""
     (tmp_path / "nodes").write_text("x1\nx2\n")
     (tmp_path / "bin").mkdir()
     script(tmp_path / "bin", "mpiexec", MPIEXEC.format(log=tmp_path / "launches"))
@@ -45,7 +48,13 @@ def aurora(db: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in ("SLURM_JOB_ID", "SLURM_JOB_NODELIST", "COBALT_NODEFILE", "ZE_AFFINITY_MASK"):
         monkeypatch.delenv(name, raising=False)
     add_programs(tmp_path / "GettingStarted")
-    return tmp_path
+    with reached(request.param, db, tmp_path, monkeypatch):
+        run_balsam(
+            "site", "init", "-n", "test_aurora", "-c", "aurora", "-y", "new-site", cwd=tmp_path
+        ).check()
+        settings = tmp_path / "new-site" / "settings.yml"
+        settings.write_text(settings.read_text().replace("idle_ttl_sec: 60", "idle_ttl_sec: 0.5"))
+        yield tmp_path
 
 
 def add_programs(top: Path) -> None:
@@ -68,16 +77,17 @@ def run_script(here: Path, name: str) -> None:
     assert done.returncode == 0, done.stderr
 
 
-def test_scripts_of_the_document(db: Path, aurora: Path):
+def test_scripts_of_the_document(aurora: Path, monkeypatch: pytest.MonkeyPatch):
     run_script(aurora, "balsam_job_ensemble.py")
     assert {app.name for app in App.objects.all()} == {"EchoHello", "HelloAffinity"}
     run_script(aurora, "submit_mpi_mode.py")
     (batch_job,) = BatchJob.objects.all()
     assert (batch_job.num_nodes, batch_job.queue, batch_job.job_mode) == (2, "debug-scaling", "mpi")
 
+    monkeypatch.chdir(aurora / "new-site")
     run_launcher(mode="mpi").check()
     assert [job.state for job in Job.objects.filter(tags={"workflow": "demo"})] == ["JOB_FINISHED"] * 25
-    data = db / "data" / "demo"
+    data = aurora / "new-site" / "data" / "demo"
     assert (data / "hello_affinity" / "job.out").read_text() == f"affinity {','.join(TILES)}\n"
     for n in range(24):
         said = (data / f"echo_hello{n}" / "job.out").read_text()
