@@ -16,6 +16,8 @@
     │   └── JobGoneError            (also RuntimeError) BALSAM_JOB_ID names no job
     ├── AmbiguousError              exit 3: several match
     ├── RefusedError                exit 4: some or all of the request was refused
+    │   ├── NotAllowedError         the login is not for this
+    │   └── TooManyTriesError       tried too often of late
     ├── LoginRefusedError           exit 5: another machine does not let this user in
     ├── LoginNeededError            exit 5: a server wants a login, or another one
     ├── UnreachableError            exit 6: what holds the jobs does not answer; transient
@@ -110,6 +112,18 @@ class RefusedError(BalsamError):
     """The request was refused."""
 
     exit_code = 4
+
+
+class NotAllowedError(RefusedError):
+    """This login is not for that."""
+
+
+class TooManyTriesError(RefusedError):
+    """Too many tries. Wait a while, then try again."""
+
+    def __init__(self, message: str | None = None, retry_after_sec: int = 60) -> None:
+        super().__init__(message)
+        self.retry_after_sec = retry_after_sec
 
 
 class LoginRefusedError(BalsamError):

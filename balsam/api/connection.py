@@ -3,7 +3,7 @@
 import os
 
 from balsam.client import Client
-from balsam.client.http import Http
+from balsam.client.http import server_of
 from balsam.config.client_file import ClientSettings
 from balsam.config.site_dir import find_site_dir
 from balsam.exceptions import LoginNeededError
@@ -33,7 +33,7 @@ def _chosen() -> Client:
         if site is not None and site.server:
             login = _login_at(site.server, login)
         if login is not None:
-            return Client(Http(login.api_root, login.token))
+            return Client(server_of(login))
     return Client()
 
 

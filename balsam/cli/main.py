@@ -34,7 +34,7 @@ COMMANDS: dict[str, Lazy] = {
     "register": Lazy("balsam.cli.logins.commands:register", "Make an account at a server."),
     "login": Lazy("balsam.cli.logins.commands:login", "Log in to a server."),
     "logout": Lazy("balsam.cli.logins.commands:logout", "End the login at the server."),
-    "auth": Lazy("balsam.cli.logins.commands:auth", "Show the login and others of the account."),
+    "auth": Lazy("balsam.cli.logins.auth:auth", "Show the login and others of the account."),
     "remote": Lazy("balsam.cli.remote:remote", "Work with a database on another machine."),
     "app": Lazy("balsam.cli.app:app", "Define an application that jobs can run."),
     "job": Lazy("balsam.cli.job:job", "Add a job to the database."),

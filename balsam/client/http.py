@@ -13,8 +13,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from balsam import exceptions
+from balsam.client.credentials import Credentials, FixedToken, RefreshRefused, StoredLogin
 from balsam.client.polling import Polling
 from balsam.client.transport import Listener
+from balsam.config.client_file import ClientSettings
 from balsam.exceptions import BalsamError, LoginNeededError, ServerError, ServerUnreachable
 from balsam.schemas.operations import OPERATIONS
 from balsam.schemas.resources import RESOURCES, Page, Query, Record, UpdateReply
@@ -22,10 +24,12 @@ from balsam.schemas.resources import RESOURCES, Page, Query, Record, UpdateReply
 if TYPE_CHECKING:
     import httpx
 
-__all__ = ["Http"]
+__all__ = ["Http", "error_of", "server_of"]
 
 logger = logging.getLogger(__name__)
 
+#: The first token may be over, and the one that another process has left in the file as well.
+_RENEWALS = 3
 #: How long a request is sent again: of a script, and of what has time and jobs that run meanwhile.
 _PATIENCE_SEC = 20.0
 _LONG_PATIENCE_SEC = 600.0
@@ -39,9 +43,11 @@ _OPERATION_SEC = (_CONNECT_SEC, 30.0, 30.0, 30.0)
 class Http:
     """A server at an address, for whoever a token belongs to."""
 
-    def __init__(self, address: str, token: str = "", *, sleep: Callable[[float], None] = time.sleep) -> None:
+    def __init__(
+        self, address: str, token: str | Credentials = "", *, sleep: Callable[[float], None] = time.sleep
+    ) -> None:
         self.address = address.rstrip("/")
-        self._token = token
+        self.credentials = FixedToken(token) if isinstance(token, str) else token
         self._sleep = sleep
         self._patience_sec = _PATIENCE_SEC
         self._clients: dict[int, httpx.Client] = {}
@@ -129,27 +135,53 @@ class Http:
 
         Raises ServerUnreachable when there is none for so long, and the error that the server tells of.
         """
+        answer = self.ask(method, path, **options)
+        if answer.is_error:
+            raise error_of(answer)
+        return answer
+
+    def ask(self, method: str, path: str, **options: Any) -> "httpx.Response":
+        """Send a request, with a new token when the first is over; return the answer, be it an error."""
+        for _ in range(_RENEWALS):
+            token = self.credentials.token()
+            answer = self._ask(token, method, path, **options)
+            if answer.status_code != 401 or not token or not self.credentials.renew(token, self._renew):
+                break
+        return answer
+
+    def _renew(self, refresh_token: str) -> dict[str, Any]:
+        """Exchange a refresh token; raises RefreshRefused."""
+        form = {"grant_type": "refresh_token", "refresh_token": refresh_token}
+        answer = self._ask("", "POST", "/auth/token", data=form)
+        if answer.status_code in (400, 401):
+            raise RefreshRefused
+        if answer.is_error:
+            raise error_of(answer)
+        reply: dict[str, Any] = answer.json()
+        return reply
+
+    def _ask(self, token: str, method: str, path: str, **options: Any) -> "httpx.Response":
         import httpx
 
+        headers = {**options.pop("headers", {}), **({"Authorization": f"Bearer {token}"} if token else {})}
         waited_sec, longest_sec, told = 0.0, 0.5, None
         while True:
             try:
-                answer = self._client().request(method, path, **options)
+                answer = self._client().request(method, path, headers=headers, **options)
             except httpx.TransportError as error:
                 words = str(error) or type(error).__name__
                 problem = f"The server {self.address} does not answer: {words}. See `balsam auth status`."
             else:
-                if not (answer.status_code == 429 or answer.status_code >= 500):
+                is_busy = answer.status_code == 429 and self._patience_sec > 0
+                if not (is_busy or answer.status_code >= 500):
                     break
-                problem, told = str(_error(answer)), answer.headers.get("Retry-After")
+                problem, told = str(error_of(answer)), answer.headers.get("Retry-After")
             pause_sec = _pause_sec(longest_sec, told)
             if waited_sec + pause_sec > self._patience_sec:
                 raise ServerUnreachable(problem)
             logger.warning("%s It is asked again in %.1f s.", problem, pause_sec)
             self._sleep(pause_sec)
             waited_sec, longest_sec = waited_sec + pause_sec, 2 * longest_sec
-        if answer.is_error:
-            raise _error(answer)
         return answer
 
     def _client(self) -> "httpx.Client":
@@ -158,11 +190,14 @@ class Http:
 
         if os.getpid() not in self._clients:
             headers = {"User-Agent": f"balsam on {os.uname().nodename}"}
-            if self._token:
-                headers["Authorization"] = f"Bearer {self._token}"
             timeout = httpx.Timeout(_READ_SEC, connect=_CONNECT_SEC)
             self._clients[os.getpid()] = httpx.Client(base_url=self.address, headers=headers, timeout=timeout)
         return self._clients[os.getpid()]
+
+
+def server_of(login: ClientSettings) -> Http:
+    """Return the server of a stored login, which is renewed in its file when it is over."""
+    return Http(login.api_root, StoredLogin(login))
 
 
 def _pause_sec(longest_sec: float, told: str | None) -> float:
@@ -206,7 +241,7 @@ def _outcome(reply: Mapping[str, Any]) -> UpdateReply:
     return UpdateReply(tuple(reply["changed"]), refused)
 
 
-def _error(answer: "httpx.Response") -> BalsamError:
+def error_of(answer: "httpx.Response") -> BalsamError:
     """Return the error that an answer tells of, as the class it was."""
     try:
         body = answer.json()

@@ -1,15 +1,24 @@
 """``~/.balsam/client.yml``: which server this user is logged in to, readable by nobody else."""
 
+import logging
 import os
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from balsam.config.home import balsam_home
 from balsam.exceptions import ConfigError
 from balsam.lib.atomic import write_atomically
 
 __all__ = ["ClientSettings", "client_path"]
+
+logger = logging.getLogger(__name__)
+
+_KEYS = ("api_root", "username", "token", "token_expiry", "refresh_token")
+#: Of older programs: without meaning here, and no mistake.
+_OLD_KEYS = ("client_class", "connect_timeout", "read_timeout", "retry_count")
 
 
 def client_path() -> Path:
@@ -23,47 +32,66 @@ class ClientSettings:
     """A login at a server."""
 
     api_root: str
-    token: str = ""
+    username: str = ""
+    #: '' where one is not logged in.
+    token: str = field(default="", repr=False)
     #: Aware; None where it is not known.
     token_expiry: datetime | None = None
-    username: str = ""
+    #: '' for a login that cannot be renewed.
+    refresh_token: str = field(default="", repr=False)
+    #: What else the file says; it is kept.
+    others: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     @classmethod
-    def load_from_file(cls) -> "ClientSettings | None":
+    def load_from_file(cls, path: Path | None = None) -> "ClientSettings | None":
         """Read the file; None when there is none. Raises ConfigError for one that cannot be read."""
         import yaml
 
-        path = client_path()
+        path = path or client_path()
         try:
             values = yaml.safe_load(path.read_text(encoding="utf-8"))
             expiry = values.get("token_expiry")
-            return cls(
+            texts = {key: str(values.get(key) or "") for key in ("username", "token", "refresh_token")}
+            found = cls(
                 api_root=str(values["api_root"]),
-                token=str(values.get("token") or ""),
                 token_expiry=None if expiry is None else _aware(expiry),
-                username=str(values.get("username") or ""),
+                others={key: value for key, value in values.items() if key not in _KEYS},
+                **texts,
             )
         except FileNotFoundError:
             return None
-        except (OSError, ValueError, TypeError, KeyError, AttributeError, yaml.YAMLError) as error:
-            raise ConfigError(
-                f"Cannot read {path}: {error}. `balsam login --force` writes it anew."
-            ) from error
+        except yaml.YAMLError as error:  # whose text may quote a token
+            mark = getattr(error, "problem_mark", None)
+            where = f"line {mark.line + 1} is no YAML" if mark else "it is no YAML"
+            raise _unreadable(path, where) from None
+        except KeyError as error:
+            raise _unreadable(path, f"it has no {error.args[0]}") from None
+        except (OSError, ValueError, TypeError, AttributeError) as error:
+            raise _unreadable(path, f"{type(error).__name__}: {error}") from None
+        for key in found.others.keys() - set(_OLD_KEYS):
+            logger.warning("%s: %s is no setting, and is ignored.", path, key)
+        return found
 
-    def save_to_file(self) -> Path:
+    def save_to_file(self, path: Path | None = None) -> Path:
         """Write the file, which only this user may read; return where."""
         import yaml
 
-        path = client_path()
+        path = path or client_path()
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         values = {
             "api_root": self.api_root,
             "username": self.username,
             "token": self.token,
             "token_expiry": None if self.token_expiry is None else self.token_expiry.isoformat(),
+            "refresh_token": self.refresh_token,
+            **self.others,
         }
         write_atomically(path, yaml.safe_dump(values, sort_keys=False), mode=0o600)
         return path
+
+
+def _unreadable(path: Path, why: str) -> ConfigError:
+    return ConfigError(f"Cannot read {path}: {why}. `balsam login --force` writes it anew.")
 
 
 def _aware(told: object) -> datetime:

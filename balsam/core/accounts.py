@@ -1,28 +1,21 @@
-"""People with logins: passwords are kept as scrypt hashes, tokens as digests; neither is ever shown again."""
+"""People with accounts: passwords are kept as scrypt hashes, and never shown again."""
 
-import hashlib
 import re
 import secrets
-from datetime import timedelta
 
 from django.contrib.auth.hashers import check_password, make_password
 from django.db import IntegrityError, transaction
-from django.db.models.functions import Now
 
-from balsam.core.models.account import Account, Token
-from balsam.exceptions import ConflictError, LoginNeededError, NotFoundError, UsageError
-from balsam.schemas.accounts import AccountInfo, NewToken, TokenInfo
+from balsam.core.models.account import Account, Identity
+from balsam.exceptions import ConflictError, LoginNeededError, UsageError
+from balsam.schemas.accounts import AccountInfo
 
-__all__ = ["account_of", "register", "revoke", "sign_in", "tokens_of"]
+__all__ = ["account_of_identity", "check_login", "register"]
 
-#: By which scanners for secrets know a token.
-PREFIX = "balsam_"
-#: A login lasts so long after it was last used, so that a campaign that goes on never loses it.
-LIFETIME = timedelta(days=30)
-#: Use is noted no more often.
-_NOTED = timedelta(minutes=5)
 _USERNAME = re.compile(r"[A-Za-z0-9_.@+-]{1,100}")
 _SHORTEST_PASSWORD = 8
+#: Hashing what is longer would only be work.
+_LONGEST_PASSWORD = 1024
 
 
 def register(username: str, password: str) -> AccountInfo:
@@ -31,62 +24,59 @@ def register(username: str, password: str) -> AccountInfo:
         raise UsageError(f"The username {username!r} is not 1 to 100 letters, digits and _ . @ + -.")
     if len(password) < _SHORTEST_PASSWORD:
         raise UsageError(f"The password is too short: it needs {_SHORTEST_PASSWORD} characters.")
-    try:
-        with transaction.atomic():
-            account = Account.objects.create(
-                username=username, password_hash=make_password(password, hasher="scrypt")
-            )
-    except IntegrityError:
-        raise ConflictError(f"The username {username!r} is taken. Choose another.") from None
-    return AccountInfo(account.pk, username)
+    if len(password) > _LONGEST_PASSWORD:
+        raise UsageError(f"The password is too long: it may have {_LONGEST_PASSWORD} characters.")
+    made = _made(username, make_password(password, hasher="scrypt"))
+    if made is None:
+        raise ConflictError(f"The username {username!r} is taken. Choose another.")
+    return made
 
 
-def sign_in(username: str, password: str, label: str = "") -> NewToken:
-    """Return a new login; raises LoginNeededError, after the same work, for a wrong name or password."""
-    account = Account.objects.filter(username=username).first()
+def check_login(username: str, password: str) -> AccountInfo:
+    """Return whose password it is; raises LoginNeededError, after the same work, for a wrong one or name."""
+    account = Account.objects.filter(username=username).first() if "\0" not in username else None
     known = account.password_hash if account is not None else ""
+    password = password[:_LONGEST_PASSWORD]
     if not known:
         make_password(password, hasher="scrypt")  # a name that is not there takes as long as one that is
     if account is None or not known or not check_password(password, known):
         raise LoginNeededError("The username or the password is wrong.")
-    return new_token(account.pk, label)
+    return AccountInfo(account.pk, account.username)
 
 
-def new_token(account_id: int, label: str) -> NewToken:
-    """Make a login for an account."""
-    text = PREFIX + secrets.token_urlsafe(32)
-    row = Token.objects.create(
-        account_id=account_id, digest=_digest(text), label=label[:200], expires=Now() + LIFETIME
-    )
-    row.refresh_from_db(fields=["expires"])
-    return NewToken(text, row.expires)
+def account_of_identity(issuer: str, subject: str, wanted: str) -> AccountInfo:
+    """Return the account of somebody whom a provider knows; made at the first login, by a free name.
+
+    An account that has the name already is another person's, as far as anybody can tell.
+    """
+    found = _known(issuer, subject)
+    if found is not None:
+        return found
+    name = re.sub(r"[^A-Za-z0-9_.@+-]", "-", wanted)[:90] or "user"
+    try:
+        with transaction.atomic():
+            made = _made(name, "")
+            while made is None:
+                made = _made(f"{name}-{secrets.token_hex(3)}", "")
+            Identity.objects.create(account_id=made.id, issuer=issuer, subject=subject)
+    except IntegrityError:  # by another login of the same person at the same time
+        found = _known(issuer, subject)
+        if found is None:
+            raise
+        return found
+    return made
 
 
-def account_of(token: str) -> AccountInfo:
-    """Return whose login it is, and let it last longer; raises LoginNeededError for one that is over."""
-    row = Token.objects.select_related("account").filter(digest=_digest(token), expires__gt=Now()).first()
-    if row is None:
-        raise LoginNeededError("The login has expired or was revoked. Type `balsam login`.")
-    Token.objects.filter(pk=row.pk).exclude(last_used__gt=Now() - _NOTED).update(
-        last_used=Now(), expires=Now() + LIFETIME
-    )
-    return AccountInfo(row.account.pk, row.account.username)
+def _known(issuer: str, subject: str) -> AccountInfo | None:
+    row = Identity.objects.select_related("account").filter(issuer=issuer, subject=subject).first()
+    return None if row is None else AccountInfo(row.account.pk, row.account.username)
 
 
-def tokens_of(account_id: int) -> list[TokenInfo]:
-    """Return the live logins of an account, the newest first."""
-    rows = Token.objects.filter(account_id=account_id, expires__gt=Now()).order_by("-created", "-pk")
-    return [TokenInfo(row.pk, row.label, row.created, row.expires, row.last_used) for row in rows]
-
-
-def revoke(account_id: int, token: str = "", token_id: int | None = None) -> None:
-    """End a login of the account, given its text or its number; raises NotFoundError."""
-    rows = Token.objects.filter(account_id=account_id)
-    rows = rows.filter(pk=token_id) if token_id is not None else rows.filter(digest=_digest(token))
-    if not rows.delete()[0]:
-        raise NotFoundError("There is no such login. `balsam auth tokens` lists them.")
-
-
-def _digest(token: str) -> str:
-    """Digest a token; it is random, so nothing slower is needed."""
-    return hashlib.sha256(token.encode()).hexdigest()
+def _made(username: str, password_hash: str) -> AccountInfo | None:
+    """Insert an account; None if the name is taken."""
+    try:
+        with transaction.atomic():
+            account = Account.objects.create(username=username, password_hash=password_hash)
+    except IntegrityError:
+        return None
+    return AccountInfo(account.pk, username)

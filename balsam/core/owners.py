@@ -6,8 +6,11 @@ Every check raises NotFoundError, with the words that it raises for what really 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from django.db.models import QuerySet
+
 from balsam.core.models import QueuedLaunch, Session, Site
 from balsam.exceptions import NotFoundError
+from balsam.schemas.accounts import AccountId
 
 __all__ = [
     "Check",
@@ -16,6 +19,7 @@ __all__ = [
     "check_session",
     "check_site",
     "only_sites",
+    "own_sites",
     "require_site",
     "sessions_among",
 ]
@@ -24,9 +28,16 @@ __all__ = [
 Check = Callable[[int | None, Any], None]
 
 
+def own_sites(owner: int | None) -> QuerySet[Site]:
+    """Return the sites of an owner, None being that of the database: all, or the one that the login is for."""
+    sites = Site.objects.filter(owner=owner)
+    limit = owner.site_id if isinstance(owner, AccountId) else None
+    return sites if limit is None else sites.filter(pk=limit)
+
+
 def require_site(owner: int | None, site_id: int) -> Site:
-    """Return a site of the owner's; None is the owner of the database."""
-    site = Site.objects.filter(pk=site_id, owner=owner).first()
+    """Return a site of the owner's."""
+    site = own_sites(owner).filter(pk=site_id).first()
     if site is None:
         raise NotFoundError(f"There is no site {site_id}. `balsam site ls` lists yours.")
     return site
@@ -39,19 +50,19 @@ def check_site(owner: int | None, site_id: int) -> None:
 
 def check_session(owner: int | None, session_id: int) -> None:
     """Check that a session is at a site of the owner's."""
-    if not Session.objects.filter(pk=session_id, site__owner=owner).exists():
+    if not Session.objects.filter(pk=session_id, site__in=own_sites(owner)).exists():
         raise NotFoundError(f"There is no session {session_id}.")
 
 
 def sessions_among(owner: int | None, session_ids: Sequence[int]) -> set[int]:
     """Return those of these sessions that are at sites of the owner's."""
-    mine = Session.objects.filter(pk__in=session_ids, site__owner=owner)
+    mine = Session.objects.filter(pk__in=session_ids, site__in=own_sites(owner))
     return set(mine.values_list("pk", flat=True))
 
 
 def check_batch_job(owner: int | None, batch_job_id: int) -> None:
     """Check that a batch job is at a site of the owner's."""
-    if not QueuedLaunch.objects.filter(pk=batch_job_id, site__owner=owner).exists():
+    if not QueuedLaunch.objects.filter(pk=batch_job_id, site__in=own_sites(owner)).exists():
         raise NotFoundError(f"There is no batch job {batch_job_id}. `balsam queue ls --history` lists yours.")
 
 
@@ -60,10 +71,10 @@ def check_request(owner: int | None, request: Any) -> None:
     session_id = getattr(request, "session_id", None)
     if session_id is None:
         check_site(owner, request.site_id)
-    elif not Session.objects.filter(pk=session_id, site=request.site_id, site__owner=owner).exists():
+    elif not Session.objects.filter(pk=session_id, site=request.site_id, site__in=own_sites(owner)).exists():
         raise NotFoundError(f"There is no session {session_id} at a site {request.site_id}.")
 
 
 def only_sites(owner: int | None) -> Mapping[str, Any]:
     """Return the argument that limits an operation to the owner's sites."""
-    return {"sites": list(Site.objects.filter(owner=owner).values_list("pk", flat=True))}
+    return {"sites": list(own_sites(owner).values_list("pk", flat=True))}

@@ -1,20 +1,21 @@
-"""Accounts and logins: ``/auth/…``. Everything else asks `caller` who sends a request."""
+"""Who sends a request, and whether their login is for it: every route depends on one of these.
 
-from typing import Annotated, Any
-from urllib.parse import parse_qs
+`Caller` is for resources: reading them needs the scope ``read``, all else ``submit``. `AgentCaller` is for
+what launchers and agents do, `AdminCaller` for logins of the account, `AnyCaller` for what all may ask.
+A login that is limited to a site has a ``site_id``; the core finds no other site for its ``id``.
+"""
 
-from fastapi import APIRouter, Body, Depends, Header, Request
+from collections.abc import Callable
+from typing import Annotated
 
-from balsam.core import accounts
-from balsam.exceptions import LoginNeededError, UsageError
-from balsam.schemas.accounts import AccountInfo
+from fastapi import Depends, Header, Request
+
+from balsam.core import logins
+from balsam.exceptions import LoginNeededError, NotAllowedError
+from balsam.schemas.accounts import CallerInfo
 from balsam.server.connections import in_core
-from balsam.server.throttle import Throttle
 
-__all__ = ["Caller", "caller", "router"]
-
-router = APIRouter(prefix="/auth", tags=["auth"])
-_throttle = Throttle()
+__all__ = ["AdminCaller", "AgentCaller", "AnyCaller", "Caller", "caller", "needing"]
 
 
 def bearer(authorization: Annotated[str, Header()] = "") -> str:
@@ -25,87 +26,37 @@ def bearer(authorization: Annotated[str, Header()] = "") -> str:
     return token.strip()
 
 
-def caller(token: Annotated[str, Depends(bearer)]) -> AccountInfo:
+def anybody(token: Annotated[str, Depends(bearer)]) -> CallerInfo:
     """Return who sends a request; raises LoginNeededError."""
-    return in_core(lambda: accounts.account_of(token))
+    return in_core(lambda: logins.caller_of(token))
 
 
-Caller = Annotated[AccountInfo, Depends(caller)]
+AnyCaller = Annotated[CallerInfo, Depends(anybody)]
 
 
-@router.get("/how")
-def how() -> list[str]:
-    """Say how one logs in."""
-    return ["password"]
+def caller(request: Request, found: AnyCaller) -> CallerInfo:
+    """Return who sends a request for resources; raises LoginNeededError, NotAllowedError."""
+    return _with_scope(found, "read" if request.method in ("GET", "HEAD") else "submit")
 
 
-@router.post("/password/register", status_code=201)
-def register(request: Request, body: Annotated[dict[str, Any], Body()]) -> dict[str, Any]:
-    """Make an account: ``{"username": …, "password": …}``."""
-    username, password = _credentials(body)
-    _throttle.check(f"new {_address(request)}")
-    _throttle.note_failure(f"new {_address(request)}")
-    made = in_core(lambda: accounts.register(username, password))
-    return {"id": made.id, "username": made.username}
+def needing(scope: str) -> Callable[[CallerInfo], CallerInfo]:
+    """Return a dependency that lets in logins with a scope; it raises LoginNeededError, NotAllowedError."""
+
+    def dependency(found: AnyCaller) -> CallerInfo:
+        return _with_scope(found, scope)
+
+    return dependency
 
 
-@router.post("/password/login")
-async def login(request: Request) -> dict[str, Any]:
-    """Log in with a form of username and password; the token is shown this once."""
-    from starlette.concurrency import run_in_threadpool
-
-    form = {name: values[0] for name, values in parse_qs((await request.body()).decode()).items()}
-    username, password = _credentials(form)
-    keys = (f"name {username}", f"address {_address(request)}")
-    _throttle.check(*keys)
-    label = request.headers.get("user-agent", "")
-    try:
-        token = await run_in_threadpool(in_core, lambda: accounts.sign_in(username, password, label))
-    except LoginNeededError:
-        _throttle.note_failure(*keys)
-        raise
-    return {"access_token": token.text, "token_type": "bearer", "expiration": token.expires.isoformat()}
+Caller = Annotated[CallerInfo, Depends(caller)]
+AgentCaller = Annotated[CallerInfo, Depends(needing("agent"))]
+AdminCaller = Annotated[CallerInfo, Depends(needing("admin"))]
 
 
-@router.get("/password/me")
-def me(caller: Caller) -> dict[str, Any]:
-    """Say who one is."""
-    return {"id": caller.id, "username": caller.username}
-
-
-@router.get("/tokens")
-def tokens(caller: Caller) -> list[dict[str, Any]]:
-    """List the live logins of the caller."""
-    return [
-        {
-            "id": token.id,
-            "label": token.label,
-            "created": token.created.isoformat(),
-            "expires": token.expires.isoformat(),
-            "last_used": token.last_used.isoformat() if token.last_used else None,
-        }
-        for token in in_core(lambda: accounts.tokens_of(caller.id))
-    ]
-
-
-@router.delete("/tokens/{token_id}", status_code=204)
-def revoke(token_id: int, caller: Caller) -> None:
-    """End a login by its number."""
-    in_core(lambda: accounts.revoke(caller.id, token_id=token_id))
-
-
-@router.post("/logout", status_code=204)
-def logout(caller: Caller, token: Annotated[str, Depends(bearer)]) -> None:
-    """End the login that this request is sent with."""
-    in_core(lambda: accounts.revoke(caller.id, token=token))
-
-
-def _credentials(given: dict[str, Any]) -> tuple[str, str]:
-    username, password = given.get("username"), given.get("password")
-    if not isinstance(username, str) or not isinstance(password, str):
-        raise UsageError("Send a username and a password, both as texts.")
-    return username, password
-
-
-def _address(request: Request) -> str:
-    return request.client.host if request.client else ""
+def _with_scope(found: CallerInfo, scope: str) -> CallerInfo:
+    if scope not in found.scopes:
+        raise NotAllowedError(
+            f"This needs a login with the scope {scope}; yours is for {', '.join(found.scopes)}. "
+            "`balsam login` gives all, `balsam auth token --scope` some."
+        )
+    return found

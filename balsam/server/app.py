@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 
 from fastapi import FastAPI, Request, Response
 
-from balsam.server import accounts, notices, operations, resources
+from balsam.server import logins, notices, operations, resources
 from balsam.server.errors import install_handlers
 
 __all__ = ["create_app"]
@@ -29,7 +29,7 @@ def create_app() -> FastAPI:
         lifespan=notices.lifespan,
     )
     install_handlers(app)
-    app.include_router(accounts.router)
+    logins.install(app)
     app.include_router(notices.router)
     resources.add_routes(app)
     operations.add_routes(app)

@@ -10,22 +10,21 @@ from balsam.exceptions import (
     DatabaseError,
     LeaseLostError,
     LoginNeededError,
+    NotAllowedError,
     NotFoundError,
     RefusedError,
+    TooManyTriesError,
     UsageError,
 )
 
-__all__ = ["ERRORS", "TooManyTriesError", "install_handlers"]
-
-
-class TooManyTriesError(BalsamError):
-    """Too many failed logins. Wait a minute, then try again."""
+__all__ = ["ERRORS", "headers_of", "install_handlers", "status_of"]
 
 
 #: Class -> status. Clients turn a status, with the name of the class, into the same error again.
 ERRORS: tuple[tuple[type[BalsamError], int], ...] = (
     (TooManyTriesError, 429),
     (LoginNeededError, 401),
+    (NotAllowedError, 403),
     (NotFoundError, 404),
     (AmbiguousError, 409),
     (LeaseLostError, 410),
@@ -42,9 +41,19 @@ def install_handlers(app: FastAPI) -> None:
     app.add_exception_handler(BalsamError, _told)
 
 
+def status_of(error: BalsamError) -> int:
+    """Return the status that tells of an error."""
+    return next(status for kind, status in ERRORS if isinstance(error, kind))
+
+
+def headers_of(error: BalsamError) -> dict[str, str]:
+    """Return the headers that go with it: how to log in, and when to try again."""
+    if isinstance(error, TooManyTriesError):
+        return {"Retry-After": str(error.retry_after_sec)}
+    return {401: {"WWW-Authenticate": "Bearer"}, 503: {"Retry-After": "5"}}.get(status_of(error), {})
+
+
 async def _told(request: Request, error: Exception) -> JSONResponse:
-    status = next(status for kind, status in ERRORS if isinstance(error, kind))
-    headers = {"WWW-Authenticate": "Bearer"} if status == 401 else {}
-    if status in (429, 503):
-        headers["Retry-After"] = "5"
-    return JSONResponse({"detail": str(error), "error": type(error).__name__}, status, headers)
+    assert isinstance(error, BalsamError)
+    body = {"detail": str(error), "error": type(error).__name__}
+    return JSONResponse(body, status_of(error), headers_of(error))

@@ -10,7 +10,7 @@ from balsam.core import operations
 from balsam.core.sent_requests import once
 from balsam.schemas.codec import decode_arguments, encode_reply
 from balsam.schemas.operations import OPERATIONS
-from balsam.server.accounts import Caller
+from balsam.server.accounts import AgentCaller
 from balsam.server.connections import in_core
 
 __all__ = ["add_routes"]
@@ -30,7 +30,7 @@ def add_routes(app: FastAPI) -> None:
 
 def _route(name: str) -> Callable[..., Response]:
     def operate(
-        caller: Caller,
+        caller: AgentCaller,
         body: Annotated[bytes, Depends(_body)],
         idempotency_key: Annotated[str, Header()] = "",
     ) -> Response:

@@ -1,43 +1,55 @@
-"""Hold back who guesses passwords: a few tries, then one at a time."""
+"""Hold back who tries too often: guesses of passwords and codes, and requests that anybody may send.
 
+Counts are kept in the process, so several processes of a server allow as many times more.
+"""
+
+import math
 import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable
 
-from balsam.server.errors import TooManyTriesError
+from balsam.exceptions import TooManyTriesError
 
 __all__ = ["Throttle"]
 
-#: Names and addresses that are remembered; the oldest are forgotten.
+#: Keys that are remembered; the oldest are forgotten.
 _REMEMBERED = 10_000
 
 
 class Throttle:
-    """Counts failures by key; each is forgiven after ``period_sec``."""
+    """Counts tries by key; each is forgiven after ``period_sec``."""
 
     def __init__(
         self, tries: int = 10, period_sec: float = 60.0, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._tries, self._period_sec, self._clock = tries, period_sec, clock
-        self._failures: OrderedDict[str, list[float]] = OrderedDict()
+        self._counted: OrderedDict[str, list[float]] = OrderedDict()
         self._lock = threading.Lock()
 
     def check(self, *keys: str) -> None:
-        """Raise TooManyTriesError when one of these has failed too often of late."""
+        """Raise TooManyTriesError when one of these has been counted too often of late."""
         with self._lock:
-            if any(len(self._recent(key)) >= self._tries for key in keys):
-                raise TooManyTriesError
+            full = [recent for key in keys if len(recent := self._recent(key)) >= self._tries]
+        if full:
+            until = max(recent[-self._tries] for recent in full) + self._period_sec
+            wait_sec = max(1, math.ceil(until - self._clock()))
+            raise TooManyTriesError(f"Too many tries. Wait {wait_sec} s, then try again.", wait_sec)
 
-    def note_failure(self, *keys: str) -> None:
-        """Count a failure."""
+    def count(self, *keys: str) -> None:
+        """Count a try."""
         with self._lock:
             for key in keys:
-                self._failures[key] = [*self._recent(key), self._clock()]
-                self._failures.move_to_end(key)
-            while len(self._failures) > _REMEMBERED:
-                self._failures.popitem(last=False)
+                self._counted[key] = [*self._recent(key), self._clock()][-self._tries :]
+                self._counted.move_to_end(key)
+            while len(self._counted) > _REMEMBERED:
+                self._counted.popitem(last=False)
+
+    def admit(self, *keys: str) -> None:
+        """Count a try, unless there were too many: then raise TooManyTriesError."""
+        self.check(*keys)
+        self.count(*keys)
 
     def _recent(self, key: str) -> list[float]:
         since = self._clock() - self._period_sec
-        return [moment for moment in self._failures.get(key, []) if moment > since]
+        return [moment for moment in self._counted.get(key, []) if moment > since]

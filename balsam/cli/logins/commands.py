@@ -1,17 +1,14 @@
-"""`balsam register`, `login`, `logout` and `auth`."""
+"""`balsam register`, `login` and `logout`."""
 
-from datetime import UTC, datetime
 from typing import Any
 
 import click
 
-from balsam.cli.display import Column, OutputFormat, display, output_option
 from balsam.cli.logins.asking import address_of, answer, secret
 from balsam.cli.options import BalsamCommand
-from balsam.cli.verbs import VerbGroup
-from balsam.exceptions import LoginNeededError, UsageError
+from balsam.exceptions import ConfigError, LoginNeededError, UsageError
 
-__all__ = ["auth", "login", "logout", "register", "status", "tokens"]
+__all__ = ["login", "logout", "register"]
 
 
 @click.command(
@@ -24,57 +21,90 @@ __all__ = ["auth", "login", "logout", "register", "status", "tokens"]
 def register(address: str | None, username: str | None) -> None:
     """Ask what was not given, and make the account."""
     from balsam.client.http import Http
+    from balsam.config.client_file import ClientSettings
 
-    where = address_of(address or answer("Balsam server address"))
+    known = _known()
+    where = address_of(address or answer("Balsam server address", known.api_root if known else ""))
     name = username or answer("Balsam username")
     password = secret("Password")
     if password != secret("Confirm Password"):
         raise UsageError("The passwords are not the same. Nothing was registered.")
     body = {"username": name, "password": password}
-    made = Http(where).request("POST", "/auth/password/register", json=body)
+    server = Http(where)
+    server.set_patience(False)
+    made = server.request("POST", "/auth/password/register", json=body)
     click.echo(f"Registration success! {made}")
+    if known is None or not known.token:  # `balsam login` offers this address
+        ClientSettings(api_root=where, username=name).save_to_file()
     click.echo(f"Now log in: balsam login --url {where}")
 
 
 @click.command(
     cls=BalsamCommand,
     help="Log in to a server.",
-    examples=["balsam login", "balsam login --url https://balsam.example.org"],
+    examples=["balsam login", "balsam login --url https://balsam.example.org", "balsam login --device"],
 )
 @click.option("-a", "-u", "--url", "--address", "url", help="Address of the server.")
-@click.option("--username", help="Name of the account.")
+@click.option("--username", help="Name of the account; asks for its password.")
+@click.option("--password", "method", flag_value="password", help="With a password, typed here.")
+@click.option("--device", "method", flag_value="device", help="With a code, approved in a browser.")
 @click.option("-f", "--force", is_flag=True, help="Also when there is a good login.")
-def login(url: str | None, username: str | None, force: bool) -> None:
+def login(url: str | None, username: str | None, method: str | None, force: bool) -> None:
     """Ask what was not given, log in, and remember the login."""
+    from balsam.client.http import Http
+
+    if method == "device" and username:
+        raise UsageError("--username goes with a password: the browser asks who you are.")
+    known = _known(broken_is_none=force)
+    if known is not None and known.token and not force and url in (None, known.api_root) and _is_good(known):
+        told = f"You already have a good login at {known.api_root}, as {known.username}."
+        click.echo(f"{told} Use --force to renew it.")
+        return
+    where = address_of(url or answer("Balsam server address", known.api_root if known else ""))
+    server = Http(where)
+    server.set_patience(False)
+    chosen = method or ("password" if username else server.request("GET", "/auth/how")[0])
+    if chosen == "device":
+        from balsam.cli.logins.device import log_in
+
+        reply = log_in(server)
+    else:
+        name = username or answer("Balsam username", known.username if known else "")
+        form = {"username": name, "password": secret("Balsam password")}
+        reply = server.request("POST", "/auth/password/login", data=form)
+    _keep(where, reply)
+
+
+def _keep(where: str, reply: dict[str, Any]) -> None:
+    """Remember a login, and say so."""
+    from balsam.client.credentials import with_tokens
     from balsam.client.http import Http
     from balsam.config.client_file import ClientSettings
 
-    known = None if force else ClientSettings.load_from_file()
-    where = address_of(url or answer("Balsam server address", known.api_root if known else ""))
-    if known is not None and known.api_root == where and _is_good(known):
-        click.echo(f"You already have a good login at {where}, as {known.username}. Use --force to renew it.")
-        return
-    name = username or answer("Balsam username", known.username if known else "")
-    form = {"username": name, "password": secret("Balsam password")}
-    reply = Http(where).request("POST", "/auth/password/login", data=form)
-    made = ClientSettings(
-        api_root=where,
-        token=reply["access_token"],
-        token_expiry=datetime.fromisoformat(reply["expiration"]),
-        username=name,
-    )
+    me = Http(where, reply["access_token"]).request("GET", "/auth/password/me")
+    made = with_tokens(ClientSettings(api_root=where, username=me["username"]), reply)
     path = made.save_to_file()
-    click.echo(f"Logged In as {name} at {where}; the login is kept in {path}.")
+    click.echo(f"Logged In as {made.username} at {where}; the login is kept in {path}.")
 
 
-def _is_good(settings: Any) -> bool:
-    """Ask the server whether a login holds."""
-    from balsam.client.http import Http
+def _known(*, broken_is_none: bool = False) -> Any:
+    """Return what client.yml says, if there is one."""
+    from balsam.config.client_file import ClientSettings
 
-    if not settings.token:
-        return False
     try:
-        Http(settings.api_root, settings.token).request("GET", "/auth/password/me")
+        return ClientSettings.load_from_file()
+    except ConfigError:
+        if broken_is_none:
+            return None
+        raise
+
+
+def _is_good(known: Any) -> bool:
+    """Ask the server whether a login holds."""
+    from balsam.client.http import server_of
+
+    try:
+        server_of(known).request("GET", "/auth/password/me")
     except LoginNeededError:
         return False
     return True
@@ -85,65 +115,13 @@ def logout() -> None:
     """Revoke the login, and forget it."""
     from dataclasses import replace
 
-    settings = _settings()
+    from balsam.cli.logins.auth import stored_login
+    from balsam.client.http import server_of
+
+    settings = stored_login()
     try:
-        _server(settings).request("POST", "/auth/logout")
+        server_of(settings).request("POST", "/auth/logout")
     except LoginNeededError:
         click.echo("The login was over already.")
-    replace(settings, token="", token_expiry=None).save_to_file()
+    replace(settings, token="", token_expiry=None, refresh_token="").save_to_file()
     click.echo(f"Logged out of {settings.api_root}.")
-
-
-@click.command(
-    cls=VerbGroup,
-    help="Show the login and others of the account.",
-    verbs={
-        "status": ("balsam.cli.logins.commands:status", "Show who is logged in where."),
-        "tokens": ("balsam.cli.logins.commands:tokens", "List the logins of the account."),
-    },
-    examples=["balsam auth status", "balsam auth tokens --revoke 3"],
-)
-def auth() -> None:
-    """Never called: without a verb, the help is shown."""
-
-
-@click.command(cls=BalsamCommand, help="Show who is logged in where.", examples=["balsam auth status"])
-def status() -> None:
-    """Ask the server who one is."""
-    settings = _settings()
-    me = _server(settings).request("GET", "/auth/password/me")
-    until = settings.token_expiry.astimezone(UTC) if settings.token_expiry else None
-    click.echo(f"Logged in at {settings.api_root} as {me['username']}.")
-    if until is not None:
-        click.echo(f"The login lasts until {until:%Y-%m-%d %H:%M} UTC, and longer each time it is used.")
-
-
-@click.command(
-    cls=BalsamCommand, help="List the logins of the account.", examples=["balsam auth tokens --revoke 3"]
-)
-@click.option("--revoke", type=int, metavar="ID", help="End this login.")
-@output_option
-def tokens(revoke: int | None, output: OutputFormat) -> None:
-    """List the logins, or end one."""
-    server = _server(_settings())
-    if revoke is not None:
-        server.request("DELETE", f"/auth/tokens/{revoke}")
-        click.echo(f"Login {revoke} has ended.")
-        return
-    columns = [Column(name) for name in ("id", "label", "created", "expires", "last_used")]
-    display(server.request("GET", "/auth/tokens"), columns, output)
-
-
-def _settings() -> Any:
-    from balsam.config.client_file import ClientSettings
-
-    found = ClientSettings.load_from_file()
-    if found is None or not found.token:
-        raise LoginNeededError("You are not logged in. Type `balsam login`.")
-    return found
-
-
-def _server(settings: Any) -> Any:
-    from balsam.client.http import Http
-
-    return Http(settings.api_root, settings.token)

@@ -1,6 +1,6 @@
 """The tables, and the names scripts of the database generation import."""
 
-from balsam.core.models.account import Account, SentRequest, Token
+from balsam.core.models.account import Account, DeviceLogin, Identity, Login, SentRequest, Token
 from balsam.core.models.application import ApplicationDefinition
 from balsam.core.models.dependency import JobDependency
 from balsam.core.models.event import JobEvent
@@ -30,10 +30,13 @@ __all__ = [
     "Account",
     "ApplicationDefinition",
     "BalsamJob",
+    "DeviceLogin",
+    "Identity",
     "InvalidParentsError",
     "InvalidStateError",
     "JobDependency",
     "JobEvent",
+    "Login",
     "NoApplication",
     "QueuedLaunch",
     "SentRequest",

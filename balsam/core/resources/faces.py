@@ -18,6 +18,7 @@ from balsam.core.models import (
 )
 from balsam.core.models.application import full_name
 from balsam.core.models.site import FIRST_SITE
+from balsam.core.owners import own_sites
 from balsam.schemas.resources import Record
 
 __all__ = ["FACES", "Face"]
@@ -40,7 +41,7 @@ class Face:
 
 
 def _sites_of(caller: int | None) -> Rows:
-    return Site.objects.filter(owner=caller).values("pk")
+    return own_sites(caller).values("pk")
 
 
 def _time(value: datetime | None) -> str | None:
@@ -222,7 +223,7 @@ def _events_of(**lookups: Any) -> Q:
 FACES: Mapping[str, Face] = {
     "site": Face(
         model=Site,
-        owned=lambda caller: Q(owner=caller),
+        owned=lambda caller: Q(pk__in=_sites_of(caller)),
         to_records=_site_records,
         filters={
             "id": _is("pk__in"),
@@ -234,7 +235,7 @@ FACES: Mapping[str, Face] = {
     ),
     "app": Face(
         model=ApplicationDefinition,
-        owned=lambda caller: Q(site__owner=caller),
+        owned=lambda caller: Q(site_id__in=_sites_of(caller)),
         to_records=_app_records,
         filters={
             "id": _is("pk__in"),
@@ -269,7 +270,7 @@ FACES: Mapping[str, Face] = {
     ),
     "batch_job": Face(
         model=QueuedLaunch,
-        owned=lambda caller: Q(site__owner=caller, from_balsam=True),
+        owned=lambda caller: Q(site_id__in=_sites_of(caller), from_balsam=True),
         to_records=_batch_job_records,
         filters={
             "id": _is("pk__in"),

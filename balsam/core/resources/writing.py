@@ -11,10 +11,11 @@ from balsam.core import batch_jobs, inserting, transitions
 from balsam.core.models import ApplicationDefinition, BalsamJob, JobEvent, QueuedLaunch, Site
 from balsam.core.models.application import full_name
 from balsam.core.models.site import FIRST_SITE
-from balsam.core.owners import require_site
+from balsam.core.owners import own_sites, require_site
 from balsam.core.resources.faces import JOB_COLUMNS
 from balsam.core.resources.lowering import handlers, is_of_sites, is_python, lower, lower_jobs
-from balsam.exceptions import ConflictError, InvalidParentsError, NotFoundError, UsageError
+from balsam.exceptions import ConflictError, InvalidParentsError, NotAllowedError, NotFoundError, UsageError
+from balsam.schemas.accounts import AccountId
 from balsam.schemas.batch_jobs import BatchJobRequest
 from balsam.schemas.resources import Record
 
@@ -24,6 +25,8 @@ _PENDING_DELETION = "pending_deletion"
 
 
 def _create_sites(caller: int | None, records: Sequence[Record]) -> list[Site]:
+    if isinstance(caller, AccountId) and caller.site_id is not None:
+        raise NotAllowedError(f"This login is for site {caller.site_id} alone.")
     with transaction.atomic():
         return [_saved(Site(owner_id=caller, **record), record["name"]) for record in records]
 
@@ -91,12 +94,14 @@ def _create_jobs(caller: int | None, records: Sequence[Record]) -> list[BalsamJo
     apps = {
         app.pk: app
         for app in ApplicationDefinition.objects.filter(
-            pk__in={record["app_id"] for record in records}, site__owner=caller
+            pk__in={record["app_id"] for record in records}, site__in=own_sites(caller)
         )
     }
     numbers = {number for record in records for number in record["parent_ids"]}
     parents = dict(
-        BalsamJob.objects.filter(number__in=numbers, site__owner=caller).values_list("number", "job_id")
+        BalsamJob.objects.filter(number__in=numbers, site__in=own_sites(caller)).values_list(
+            "number", "job_id"
+        )
     )
     if missing := sorted(numbers - set(parents)):
         raise InvalidParentsError(f"There is no job {', '.join(map(str, missing))} to be a parent.")

@@ -48,7 +48,7 @@ def test_nothing_is_told_without_a_login(address: str):
         for path in ("/sites/", "/apps/", "/jobs/", "/batch-jobs/", "/events/", "/notices", "/auth/tokens"):
             answer = plain.get(path)
             assert (answer.status_code, answer.headers["WWW-Authenticate"]) == (401, "Bearer"), path
-        assert plain.get("/auth/how").json() == ["password"]
+        assert plain.get("/auth/how").json() == ["password", "device"]
         assert plain.get("/jobs/", headers={"Authorization": "Bearer balsam_nonsense"}).status_code == 401
         assert plain.get("/openapi.json").status_code == 200
         assert "swagger" in plain.get("/docs").text.lower()
@@ -57,10 +57,10 @@ def test_nothing_is_told_without_a_login(address: str):
 def test_secrets_are_kept_as_hashes_alone(alice: Http):
     account = Account.objects.get(username="alice")
     assert account.password_hash.startswith("scrypt$") and PASSWORD not in account.password_hash
-    token = alice._token
+    token = alice.credentials.token()
     assert token.startswith("balsam_")
-    row = Token.objects.get(account=account)
-    assert token not in json.dumps([row.digest, row.label])
+    kept = list(Token.objects.filter(login__account=account).values_list("digest", "login__label"))
+    assert len(kept) == 2 and token not in json.dumps(kept)
 
 
 def test_wrong_password_is_refused_at_once_and_guessing_is_held_back(address: str):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from balsam.server.errors import TooManyTriesError
+from balsam.exceptions import TooManyTriesError
 from balsam.server.throttle import Throttle
 
 
@@ -18,7 +18,7 @@ def test_some_failures_are_forgiven_and_more_are_held_back_for_a_while():
     throttle = Throttle(tries=3, period_sec=60, clock=clock)
     for _ in range(3):
         throttle.check("maria", "host")
-        throttle.note_failure("maria", "host")
+        throttle.count("maria", "host")
     for keys in (("maria",), ("host",), ("other", "host")):
         with pytest.raises(TooManyTriesError):
             throttle.check(*keys)
@@ -30,5 +30,19 @@ def test_some_failures_are_forgiven_and_more_are_held_back_for_a_while():
 def test_memory_is_bounded():
     throttle = Throttle()
     for number in range(10_050):
-        throttle.note_failure(str(number))
-    assert len(throttle._failures) == 10_000
+        throttle.count(str(number))
+    assert len(throttle._counted) == 10_000
+
+
+def test_refusal_tells_how_long_to_wait():
+    clock = Clock()
+    throttle = Throttle(tries=2, period_sec=60, clock=clock)
+    throttle.admit("host")
+    clock.now = 20.0
+    throttle.admit("host")
+    clock.now = 30.5
+    with pytest.raises(TooManyTriesError, match="Wait 30 s") as caught:
+        throttle.admit("host")
+    assert caught.value.retry_after_sec == 30
+    clock.now = 60.5
+    throttle.admit("host")
