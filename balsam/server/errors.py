@@ -10,9 +10,11 @@ from balsam.exceptions import (
     DatabaseError,
     LeaseLostError,
     LoginNeededError,
+    LoginRefusedError,
     NotAllowedError,
     NotFoundError,
     RefusedError,
+    ServerError,
     TooManyTriesError,
     UsageError,
 )
@@ -25,6 +27,7 @@ ERRORS: tuple[tuple[type[BalsamError], int], ...] = (
     (TooManyTriesError, 429),
     (LoginNeededError, 401),
     (NotAllowedError, 403),
+    (LoginRefusedError, 403),
     (NotFoundError, 404),
     (AmbiguousError, 409),
     (LeaseLostError, 410),
@@ -32,6 +35,7 @@ ERRORS: tuple[tuple[type[BalsamError], int], ...] = (
     (RefusedError, 409),
     (UsageError, 400),
     (DatabaseError, 503),
+    (ServerError, 502),
     (BalsamError, 500),
 )
 

@@ -6,6 +6,7 @@ from it, so nothing is kept of browsers without a login; with the login the text
 
 import hashlib
 import hmac
+import re
 from collections.abc import Callable, Coroutine
 from functools import lru_cache
 from pathlib import Path
@@ -15,6 +16,7 @@ import jinja2
 from fastapi import Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 from fastapi.routing import APIRoute
+from markupsafe import Markup, escape
 
 from balsam.core import logins
 from balsam.exceptions import BalsamError, NotAllowedError
@@ -98,15 +100,22 @@ def redirect(browser: Browser, address: str) -> RedirectResponse:
     return response
 
 
+def _with_commands(text: str) -> Markup:
+    """Show what an error puts between backquotes as what one types."""
+    return Markup(re.sub(r"`([^`]+)`", r"<kbd>\1</kbd>", str(escape(text))))
+
+
 @lru_cache(maxsize=1)
 def _templates() -> jinja2.Environment:
-    return jinja2.Environment(
+    made = jinja2.Environment(
         loader=jinja2.FileSystemLoader(PAGES),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    made.filters["commands"] = _with_commands
+    return made
 
 
 class PageRoute(APIRoute):

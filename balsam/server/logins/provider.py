@@ -10,7 +10,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote_plus, urlencode
 
 from balsam.exceptions import LoginRefusedError, ServerError
 from balsam.server.logins.settings import Provider, is_safe
@@ -21,7 +21,7 @@ __all__ = ["Identity", "OpenIdProvider"]
 _ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA")
 _TIMEOUT_SEC = 10.0
 _KEPT_SEC = 3600.0
-#: Keys are not asked for more often, whatever tokens name.
+#: Keys that are not there are not looked for more often, whatever tokens name.
 _KEYS_PAUSE_SEC = 10.0
 _LEEWAY_SEC = 30
 
@@ -42,6 +42,7 @@ class OpenIdProvider:
         self._provider = provider
         self._lock = threading.Lock()
         self._kept: dict[str, tuple[float, dict[str, Any]]] = {}
+        self._looked_again = float("-inf")
 
     def login_address(self, back: str, state: str, nonce: str, verifier: str) -> str:
         """Return where a browser goes to log in; it comes back with ``state``."""
@@ -81,7 +82,7 @@ class OpenIdProvider:
         provider, methods = self._provider, self._about().get("token_endpoint_auth_methods_supported")
         auth: tuple[str, str] | None = None
         if provider.client_secret and "client_secret_basic" in (methods or ["client_secret_basic"]):
-            auth = (provider.client_id, provider.client_secret)
+            auth = (quote_plus(provider.client_id), quote_plus(provider.client_secret))
         else:
             form = {**form, "client_id": provider.client_id}
             form |= {"client_secret": provider.client_secret} if provider.client_secret else {}
@@ -117,12 +118,18 @@ class OpenIdProvider:
 
         if algorithm not in _ALGORITHMS:
             raise jwt.InvalidAlgorithmError(f"{algorithm!r} is no signature that is accepted")
-        for max_age_sec in (_KEPT_SEC, _KEYS_PAUSE_SEC):  # a key that is not there may be new
-            told = self._get(self._endpoint("jwks_uri"), max_age_sec)
-            keys = [key for key in told.get("keys", []) if isinstance(key, dict) and _fits(key, key_id)]
-            if len(keys) == 1:
-                return jwt.PyJWK(keys[0], algorithm)
-        raise jwt.InvalidKeyError("it is signed with a key that the provider does not name")
+        found = self._named_key(key_id, _KEPT_SEC)
+        if found is None and time.monotonic() - self._looked_again > _KEYS_PAUSE_SEC:
+            self._looked_again = time.monotonic()
+            found = self._named_key(key_id, 0.0)  # it may be new
+        if found is None:
+            raise jwt.InvalidKeyError("it is signed with a key that the provider does not name")
+        return jwt.PyJWK(dict(found), algorithm)
+
+    def _named_key(self, key_id: str, max_age_sec: float) -> Mapping[str, Any] | None:
+        told = self._get(self._endpoint("jwks_uri"), max_age_sec).get("keys", [])
+        keys = [key for key in told if isinstance(key, Mapping) and _fits(key, key_id)]
+        return keys[0] if len(keys) == 1 else None
 
     def _about(self) -> dict[str, Any]:
         """Return what the provider says of itself."""
