@@ -40,9 +40,9 @@ def registered(address: str, username: str = "maria") -> str:
     return username
 
 
-def logged_in(address: str, username: str = "maria") -> dict[str, Any]:
+def logged_in(address: str, username: str = "maria", password: str = PASSWORD) -> dict[str, Any]:
     """Log in with the password; return the server's reply."""
-    form = {"username": username, "password": PASSWORD}
+    form = {"username": username, "password": password}
     reply: dict[str, Any] = httpx.post(f"{address}/auth/password/login", data=form).raise_for_status().json()
     return reply
 
