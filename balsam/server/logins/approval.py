@@ -139,6 +139,7 @@ def _sign_in(
         username=username,
         problem=problem,
         takes_passwords=settings.takes_passwords,
+        may_register=settings.registration,
         provider=provider.name if provider else "",
         provider_address=page_for("/auth/oauth/login", user_code[:20]),
     )
