@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 import yaml
 
+from tests import http
 from tests.commands import run_balsam
 
 PASSWORD = "correct horse battery"
@@ -36,21 +37,21 @@ def serving(db: Path, settings: Mapping[str, Any] | None = None, **variables: st
 def registered(address: str, username: str = "maria") -> str:
     """Make an account; return its name."""
     body = {"username": username, "password": PASSWORD}
-    assert httpx.post(f"{address}/auth/password/register", json=body).status_code == 201
+    assert http.post(f"{address}/auth/password/register", json=body).status_code == 201
     return username
 
 
 def logged_in(address: str, username: str = "maria", password: str = PASSWORD) -> dict[str, Any]:
     """Log in with the password; return the server's reply."""
     form = {"username": username, "password": password}
-    reply: dict[str, Any] = httpx.post(f"{address}/auth/password/login", data=form).raise_for_status().json()
+    reply: dict[str, Any] = http.post(f"{address}/auth/password/login", data=form).raise_for_status().json()
     return reply
 
 
 def renewed(address: str, refresh_token: str) -> httpx.Response:
     """Exchange a refresh token."""
     form = {"grant_type": "refresh_token", "refresh_token": refresh_token}
-    return httpx.post(f"{address}/auth/token", data=form)
+    return http.post(f"{address}/auth/token", data=form)
 
 
 def bearer(token: str) -> dict[str, str]:
@@ -64,7 +65,7 @@ class Device:
     def __init__(self, address: str, **form: str) -> None:
         self.address = address
         self.client_id = str(uuid.uuid4())
-        asked = httpx.post(f"{address}/auth/device/login", data={"client_id": self.client_id, **form})
+        asked = http.post(f"{address}/auth/device/login", data={"client_id": self.client_id, **form})
         self.reply: dict[str, Any] = asked.raise_for_status().json()
 
     @property
@@ -79,7 +80,7 @@ class Device:
             "device_code": self.reply["device_code"],
             "client_id": self.client_id,
         }
-        return httpx.post(f"{self.address}/auth/device/token", data={**form, **changed})
+        return http.post(f"{self.address}/auth/device/token", data={**form, **changed})
 
 
 def client_file_env(directory: Path) -> dict[str, str]:

@@ -9,11 +9,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pexpect
 import pytest
 import yaml
 
+from tests import http
 from tests.browsers import browsing, needs_browser
 from tests.commands import run_balsam, script_path
 from tests.logins import PASSWORD, client_file_env, logged_in, registered, serving
@@ -121,14 +121,14 @@ def test_tokens_are_made_listed_and_ended(address: str, env: dict[str, str], tmp
     listed = {row["label"]: row for row in map(yaml.safe_load, rows.splitlines())}
     assert listed["reader"]["scopes"] == ["read"]
     run_balsam("auth", "revoke", listed["reader"]["id"], env=env).check()
-    assert httpx.get(f"{address}/jobs/", headers={"Authorization": f"Bearer {token}"}).status_code == 401
+    assert http.get(f"{address}/jobs/", headers={"Authorization": f"Bearer {token}"}).status_code == 401
     assert run_balsam("auth", "revoke", 10**6, env=env).returncode == 3
     assert run_balsam("auth", "token", env=env).returncode == 2
     assert run_balsam("auth", "token", "--scope", "read", "--site", "theta", env=env).returncode == 3
     before = client_file(env)["token"]
     run_balsam("logout", env=env).check()
     assert not client_file(env)["token"] and not client_file(env)["refresh_token"]
-    assert httpx.get(f"{address}/jobs/", headers={"Authorization": f"Bearer {before}"}).status_code == 401
+    assert http.get(f"{address}/jobs/", headers={"Authorization": f"Bearer {before}"}).status_code == 401
     assert run_balsam("auth", "status", env=env).returncode == 5
 
 
@@ -279,11 +279,11 @@ def test_no_secret_is_told_to_anybody(address: str, env: dict[str, str], db: Pat
     broken = run_balsam("--debug", "auth", "status", env=env)
     assert broken.returncode == 2
     form = {"username": "maria", "password": CANARY, "guard": "x"}
-    httpx.post(f"{address}/auth/sign-in", data=form)
-    httpx.post(f"{address}/auth/password/login", data={**form, "username": "maria\x00"})
-    httpx.post(f"{address}/auth/password/register", json=[CANARY])
-    httpx.get(f"{address}/auth/oauth/callback?code={CANARY}")
-    httpx.get(f"{address}/auth/device?user_code={CANARY}")
+    http.post(f"{address}/auth/sign-in", data=form)
+    http.post(f"{address}/auth/password/login", data={**form, "username": "maria\x00"})
+    http.post(f"{address}/auth/password/register", json=[CANARY])
+    http.get(f"{address}/auth/oauth/callback?code={CANARY}")
+    http.get(f"{address}/auth/device?user_code={CANARY}")
     logs = "".join(path.read_text(errors="replace") for path in db.rglob("*log") if path.is_file())
     logs += "".join(path.read_text(errors="replace") for path in (db / "log").iterdir())
     assert "POST /auth/password/login" in logs
@@ -296,4 +296,4 @@ def test_no_secret_is_told_to_anybody(address: str, env: dict[str, str], db: Pat
 def logged_in_label(address: str) -> str:
     """What the account's logins are called."""
     headers = {"Authorization": f"Bearer {logged_in(address, password=CANARY)['access_token']}"}
-    return httpx.get(f"{address}/auth/tokens", headers=headers).text
+    return http.get(f"{address}/auth/tokens", headers=headers).text

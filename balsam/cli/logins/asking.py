@@ -2,13 +2,14 @@
 
 import getpass
 import sys
+from urllib.parse import urlsplit
 
 import click
 
 from balsam.cli.prompts import NoAnswerError
 from balsam.exceptions import UsageError
 
-__all__ = ["address_of", "answer", "secret"]
+__all__ = ["address_of", "answer", "secret", "warn_if_in_the_clear"]
 
 
 def answer(question: str, default: str = "") -> str:
@@ -31,6 +32,13 @@ def secret(question: str) -> str:
     if not line:
         raise NoAnswerError(f"Nobody answered {question!r}: the input has ended.")
     return line.rstrip("\n")
+
+
+def warn_if_in_the_clear(address: str) -> None:
+    """Say that a password can be read on its way to a server."""
+    host = urlsplit(address).hostname
+    if address.startswith("http://") and host not in ("localhost", "127.0.0.1", "::1"):
+        click.echo("Note: this address is http, so the password travels in the clear.", err=True)
 
 
 def address_of(text: str) -> str:

@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from balsam.cli.logins.asking import address_of, answer, secret
+from balsam.cli.logins.asking import address_of, answer, secret, warn_if_in_the_clear
 from balsam.cli.options import BalsamCommand
 from balsam.exceptions import ConfigError, LoginNeededError, UsageError
 
@@ -26,6 +26,7 @@ def register(address: str | None, username: str | None) -> None:
     known = _known()
     where = address_of(address or answer("Balsam server address", known.api_root if known else ""))
     name = username or answer("Balsam username")
+    warn_if_in_the_clear(where)
     password = secret("Password")
     if password != secret("Confirm Password"):
         raise UsageError("The passwords are not the same. Nothing was registered.")
@@ -70,6 +71,7 @@ def login(url: str | None, username: str | None, method: str | None, force: bool
         reply = log_in(server)
     else:
         name = username or answer("Balsam username", known.username if known else "")
+        warn_if_in_the_clear(where)
         form = {"username": name, "password": secret("Balsam password")}
         reply = server.request("POST", "/auth/password/login", data=form)
     _keep(where, reply)

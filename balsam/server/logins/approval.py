@@ -113,12 +113,8 @@ def decide(request: Request, form: Form) -> Response:
 def _waiting(request: Request, account: AccountInfo, user_code: str) -> DeviceRequest:
     """Return what waits under a code; raises NotFoundError, and TooManyTriesError after some of those."""
     keys = (f"code {account.id}", f"code {address_of(request)}")
-    GUESSES.check(*keys)
-    try:
+    with GUESSES.guess(*keys):
         return in_core(lambda: device_logins.waiting(user_code))
-    except NotFoundError:
-        GUESSES.count(*keys)
-        raise
 
 
 def _sign_in(

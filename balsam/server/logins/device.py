@@ -7,11 +7,11 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 
-from balsam.core import device_logins
+from balsam.core import device_logins, logins
 from balsam.exceptions import RefusedError
 from balsam.schemas.accounts import SCOPES, check_scopes
 from balsam.server.connections import in_core
-from balsam.server.logins.requests import ASKING, GUESSES, Form, Settings, address_of, base_url, tokens_reply
+from balsam.server.logins.requests import ASKING, Form, Settings, address_of, base_url, tokens_reply
 from balsam.server.logins.tokens import oauth_error
 
 __all__ = ["PAGE", "router"]
@@ -58,14 +58,11 @@ def fetch(request: Request, form: Form, settings: Settings) -> dict[str, Any] | 
     """Fetch the login once it is approved: ``grant_type=…&device_code=…&client_id=UUID``."""
     if form.get("grant_type") != GRANT:
         return oauth_error("unsupported_grant_type", f"The grant_type is {GRANT} here.")
-    address = f"fetch {address_of(request)}"
-    GUESSES.check(address)
     code, client_id = form.get("device_code", ""), form.get("client_id", "")
+    ASKING.admit(f"fetch {logins.digest(code)}")
     made = in_core(lambda: device_logins.fetch(code, client_id, settings.token_lifetime))
     if not isinstance(made, str):
         return tokens_reply(made)
-    if made in ("invalid_grant", "invalid_client"):
-        GUESSES.count(address)
     return oauth_error(made, _ERRORS[made], 403 if made == "access_denied" else 400)
 
 

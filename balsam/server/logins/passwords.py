@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Body, Request
 
 from balsam.core import accounts, logins
-from balsam.exceptions import LoginNeededError, RefusedError, UsageError
+from balsam.exceptions import RefusedError, UsageError
 from balsam.schemas.accounts import SCOPES, AccountInfo
 from balsam.server.accounts import AnyCaller
 from balsam.server.connections import in_core
@@ -57,14 +57,8 @@ def check_guess(request: Request, username: str, password: str) -> AccountInfo:
     """Return whose password it is; raises LoginNeededError, and TooManyTriesError after some of those."""
     address = address_of(request)
     pair, alone = f"{username} {address}", (f"name {username}", f"address {address}")
-    GUESSES.check(pair)
-    GUESSES_OF_ALL.check(*alone)
-    try:
+    with GUESSES.guess(pair), GUESSES_OF_ALL.guess(*alone):
         return in_core(lambda: accounts.check_login(username, password))
-    except LoginNeededError:
-        GUESSES.count(pair)
-        GUESSES_OF_ALL.count(*alone)
-        raise
 
 
 def _credentials(given: Mapping[str, Any]) -> tuple[str, str]:

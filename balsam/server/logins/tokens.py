@@ -12,7 +12,7 @@ from balsam.exceptions import LoginNeededError, NotAllowedError, UsageError
 from balsam.schemas.accounts import check_scopes
 from balsam.server.accounts import AdminCaller, AnyCaller
 from balsam.server.connections import in_core
-from balsam.server.logins.requests import ASKING, GUESSES, Form, Settings, address_of, tokens_reply
+from balsam.server.logins.requests import ASKING, GUESSES_OF_ALL, Form, Settings, address_of, tokens_reply
 
 __all__ = ["oauth_error", "router"]
 
@@ -32,12 +32,11 @@ def renew(request: Request, form: Form, settings: Settings) -> dict[str, Any] | 
     if form.get("grant_type") != "refresh_token":
         return oauth_error("unsupported_grant_type", "The grant_type is refresh_token here.")
     text, address = form.get("refresh_token", ""), f"renew {address_of(request)}"
-    GUESSES.check(address)
     ASKING.admit(f"renew {logins.digest(text)}")
     try:
-        made = in_core(lambda: logins.renew(text, settings.token_lifetime))
+        with GUESSES_OF_ALL.guess(address):
+            made = in_core(lambda: logins.renew(text, settings.token_lifetime))
     except LoginNeededError as error:
-        GUESSES.count(address)
         return oauth_error("invalid_grant", str(error))
     return tokens_reply(made)
 

@@ -3,11 +3,11 @@
 import uuid
 from datetime import timedelta
 
-import httpx
 from django.db.models.functions import Now
 
 from balsam.core import device_logins
 from balsam.core.models import Account, DeviceLogin
+from tests import http
 from tests.logins import Device, bearer, registered
 
 
@@ -36,7 +36,7 @@ def test_approved_login_is_fetched_once(address: str):
     not_too_early()
     reply = device.fetch().raise_for_status().json()
     assert reply["scope"] == "read submit" and reply["refresh_token"]
-    assert httpx.get(f"{address}/jobs/", headers=bearer(reply["access_token"])).status_code == 200
+    assert http.get(f"{address}/jobs/", headers=bearer(reply["access_token"])).status_code == 200
     assert device.fetch().json()["error"] == "invalid_grant"
 
 
@@ -89,11 +89,11 @@ def test_wrong_words_are_refused(address: str):
 
 def test_request_needs_a_uuid_and_scopes_that_are_there(address: str):
     url = f"{address}/auth/device/login"
-    assert httpx.post(url, data={"client_id": "me"}).json()["error"] == "invalid_client"
-    wrong = httpx.post(url, data={"client_id": str(uuid.uuid4()), "scope": "root"})
+    assert http.post(url, data={"client_id": "me"}).json()["error"] == "invalid_client"
+    wrong = http.post(url, data={"client_id": str(uuid.uuid4()), "scope": "root"})
     assert wrong.status_code == 400 and "no scope root" in wrong.json()["detail"]
-    assert httpx.post(url, content=b"\xff", headers={"Content-Type": "x"}).status_code == 400
-    assert httpx.post(url, content=b"a=" + b"b" * 20_000).status_code == 400
+    assert http.post(url, content=b"\xff", headers={"Content-Type": "x"}).status_code == 400
+    assert http.post(url, content=b"a=" + b"b" * 20_000).status_code == 400
 
 
 def test_code_is_found_however_it_is_typed(address: str):

@@ -8,6 +8,7 @@ from pathlib import Path
 import httpx
 
 from balsam.core.models import DeviceLogin, Login
+from tests import http
 from tests.logins import PASSWORD, Device, registered, serving
 
 
@@ -21,7 +22,7 @@ def guard_in(page: httpx.Response) -> str:
 @contextmanager
 def signed_in(address: str) -> Iterator[httpx.Client]:
     """A browser in which maria has signed in."""
-    with httpx.Client(base_url=address, follow_redirects=True) as browser:
+    with httpx.Client(base_url=address, timeout=60, follow_redirects=True) as browser:
         form = {"guard": guard_in(browser.get("/auth/sign-in")), "username": "maria", "password": PASSWORD}
         assert "Type the code" in browser.post("/auth/sign-in", data=form).text
         yield browser
@@ -30,7 +31,7 @@ def signed_in(address: str) -> Iterator[httpx.Client]:
 def test_person_signs_in_sees_what_asks_and_approves(address: str):
     registered(address)
     device = Device(address, scope="read")
-    with httpx.Client(base_url=address, follow_redirects=True) as browser:
+    with httpx.Client(base_url=address, timeout=60, follow_redirects=True) as browser:
         page = browser.get(device.reply["verification_uri_complete"])
         assert page.url.path == "/auth/sign-in" and device.user_code in page.text
         form = {"guard": guard_in(page), "user_code": device.user_code, "username": "maria"}
@@ -74,7 +75,7 @@ def test_forms_of_other_pages_are_refused(address: str):
         headers = {"Sec-Fetch-Site": "cross-site"}
         assert browser.post("/auth/device", data=good, headers=headers).status_code == 403
         assert browser.post("/auth/device", data={**good, "decision": "maybe"}).status_code == 400
-    with httpx.Client(base_url=address) as stranger:
+    with httpx.Client(base_url=address, timeout=60) as stranger:
         answer = stranger.post("/auth/device", data={"user_code": device.user_code, "decision": "approve"})
         assert answer.status_code == 403
     assert DeviceLogin.objects.get().is_approved is None
@@ -84,7 +85,7 @@ def test_signing_out_ends_the_login_of_the_browser(address: str):
     registered(address)
     with signed_in(address) as browser:
         cookie = browser.cookies["balsam_browser"]
-        assert httpx.get(f"{address}/jobs/", headers={"Authorization": f"Bearer {cookie}"}).status_code == 401
+        assert http.get(f"{address}/jobs/", headers={"Authorization": f"Bearer {cookie}"}).status_code == 401
         page = browser.post("/auth/sign-out", data={"guard": guard_in(browser.get("/auth/device"))})
         assert page.url.path == "/auth/sign-in"
         browser.cookies.set("balsam_browser", cookie)
@@ -106,7 +107,7 @@ def test_guessing_codes_is_held_back(address: str):
 
 
 def test_browsers_are_told_to_run_and_embed_nothing(address: str):
-    with httpx.Client(base_url=address) as browser:
+    with httpx.Client(base_url=address, timeout=60) as browser:
         page = browser.get("/auth/sign-in")
         policy = page.headers["Content-Security-Policy"]
         assert "default-src 'none'" in policy and "frame-ancestors 'none'" in policy
@@ -119,5 +120,5 @@ def test_browsers_are_told_to_run_and_embed_nothing(address: str):
 
 def test_cookie_is_for_https_alone_where_that_is_how_the_server_is_reached(db: Path):
     with serving(db, {"public_url": "https://balsam.example.org"}) as address:
-        cookie = httpx.get(f"{address}/auth/sign-in").headers["Set-Cookie"]
+        cookie = http.get(f"{address}/auth/sign-in").headers["Set-Cookie"]
         assert cookie.startswith("__Host-balsam_browser=") and "Secure" in cookie and "Path=/" in cookie

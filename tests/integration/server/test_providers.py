@@ -11,6 +11,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from balsam.core.models import Account, Identity
+from tests import http
 from tests.integration.server.test_login_pages import guard_in
 from tests.logins import Device, bearer, registered, serving
 from tests.openid import TestProvider
@@ -29,7 +30,7 @@ def address(db: Path, provider: TestProvider) -> Iterator[str]:
 
 
 def browser_at(address: str) -> httpx.Client:
-    return httpx.Client(base_url=address, follow_redirects=True)
+    return httpx.Client(base_url=address, timeout=60, follow_redirects=True)
 
 
 def sign_in(address: str, user_code: str = "") -> httpx.Response:
@@ -47,7 +48,7 @@ def test_device_login_is_approved_by_who_signs_in_there(address: str):
         form = {"guard": guard_in(page), "user_code": device.user_code, "decision": "approve"}
         assert "Approved" in browser.post("/auth/device", data=form).text
     token = device.fetch().json()["access_token"]
-    me = httpx.get(f"{address}/auth/password/me", headers=bearer(token)).json()
+    me = http.get(f"{address}/auth/password/me", headers=bearer(token)).json()
     assert me["username"] == "maria.curie"
     assert "maria.curie" in sign_in(address).text
     assert Account.objects.count() == Identity.objects.count() == 1
@@ -97,7 +98,7 @@ def test_forged_answers_are_refused(address: str, provider: TestProvider):
 def test_login_of_another_browser_cannot_be_finished(address: str):
     with browser_at(address) as browser, browser_at(address) as victim:
         begun = browser.get("/auth/oauth/login", follow_redirects=False).headers["Location"]
-        back = httpx.get(begun).headers["Location"]
+        back = http.get(begun).headers["Location"]
         victim.get("/auth/sign-in")
         for url in (back, back.replace("state=", "state=x"), f"{address}/auth/oauth/callback"):
             page = victim.get(url)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from balsam.exceptions import TooManyTriesError
+from balsam.exceptions import DatabaseUnreachable, LoginNeededError, TooManyTriesError
 from balsam.server.throttle import Throttle
 
 
@@ -13,24 +13,50 @@ class Clock:
         return self.now
 
 
-def test_some_failures_are_forgiven_and_more_are_held_back_for_a_while():
+def test_some_tries_are_let_in_and_more_are_held_back_for_a_while():
     clock = Clock()
     throttle = Throttle(tries=3, period_sec=60, clock=clock)
     for _ in range(3):
-        throttle.check("maria", "host")
-        throttle.count("maria", "host")
+        throttle.admit("maria", "host")
     for keys in (("maria",), ("host",), ("other", "host")):
         with pytest.raises(TooManyTriesError):
-            throttle.check(*keys)
-    throttle.check("other")
+            throttle.admit(*keys)
+    throttle.admit("other")
     clock.now = 61.0
-    throttle.check("maria", "host")
+    throttle.admit("maria", "host")
+
+
+def guess(throttle: Throttle, error: Exception | None) -> None:
+    with throttle.guess("maria"):
+        if error is not None:
+            raise error
+
+
+def test_wrong_guesses_count_and_right_ones_do_not():
+    throttle = Throttle(tries=2)
+    for _ in range(5):
+        guess(throttle, None)
+        with pytest.raises(DatabaseUnreachable):
+            guess(throttle, DatabaseUnreachable())
+    for _ in range(2):
+        with pytest.raises(LoginNeededError):
+            guess(throttle, LoginNeededError())
+    with pytest.raises(TooManyTriesError):
+        guess(throttle, None)
+
+
+def test_guesses_at_the_same_time_are_not_more():
+    throttle = Throttle(tries=2)
+    with throttle.guess("maria"), throttle.guess("maria"):
+        with pytest.raises(TooManyTriesError):
+            guess(throttle, None)
+    guess(throttle, None)
 
 
 def test_memory_is_bounded():
     throttle = Throttle()
     for number in range(10_050):
-        throttle.count(str(number))
+        throttle.admit(str(number))
     assert len(throttle._counted) == 10_000
 
 
