@@ -1,37 +1,16 @@
-"""Servers with logins, for tests: started with settings of their own, and asked as programs do."""
+"""Accounts and logins, for tests: made and asked for as programs do."""
 
-import json
 import os
 import uuid
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import httpx
-import yaml
 
 from tests import http
-from tests.commands import run_balsam
+from tests.serving import PASSWORD
 
-PASSWORD = "correct horse battery"
 DEVICE_GRANT = "urn:ietf:params:oauth:grant-type:device_code"
-
-
-@contextmanager
-def serving(db: Path, settings: Mapping[str, Any] | None = None, **variables: str) -> Iterator[str]:
-    """Run a server of the database; yield its address."""
-    env = {"BALSAM_DB_PATH": str(db), **variables}
-    file = db / "logins.yml"
-    if settings is not None:
-        file.touch(mode=0o600)
-        file.write_text(yaml.safe_dump(dict(settings)))
-    try:
-        run_balsam("server", "up", "--port", 0, env=env).check()
-        yield json.loads((db / "rest-server.json").read_text())["address"]
-    finally:
-        run_balsam("server", "down", env=env).check()
-        file.unlink(missing_ok=True)
 
 
 def registered(address: str, username: str = "maria") -> str:

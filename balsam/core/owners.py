@@ -29,7 +29,7 @@ Check = Callable[[int | None, Any], None]
 
 
 def own_sites(owner: int | None) -> QuerySet[Site]:
-    """Return the sites of an owner, None being that of the database: all, or the one that the login is for."""
+    """Return the sites of an owner (None: of the database): all, or the one that the login is for."""
     sites = Site.objects.filter(owner=owner)
     limit = owner.site_id if isinstance(owner, AccountId) else None
     return sites if limit is None else sites.filter(pk=limit)

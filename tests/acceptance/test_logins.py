@@ -16,14 +16,15 @@ import yaml
 from tests import http
 from tests.browsers import browsing, needs_browser
 from tests.commands import run_balsam, script_path
-from tests.logins import PASSWORD, client_file_env, logged_in, registered, serving
+from tests.logins import client_file_env, logged_in, registered
 from tests.openid import TestProvider
+from tests.serving import PASSWORD, served
 from tests.waiting import wait_until
 
 
 @pytest.fixture
 def address(db: Path) -> Iterator[str]:
-    with serving(db) as found:
+    with served(db) as found:
         yield found
 
 
@@ -215,7 +216,7 @@ def test_device_login_is_denied_in_a_browser(address: str, env: dict[str, str], 
 
 @needs_browser
 def test_device_login_works_with_a_provider(db: Path, env: dict[str, str], pages: Any):
-    with TestProvider().running() as provider, serving(db, provider.settings()) as address:
+    with TestProvider().running() as provider, served(db, provider.settings()) as address:
         provider.asks = True
         process, shown = begin_device_login(env, address)
         with browsing() as page:

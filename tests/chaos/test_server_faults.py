@@ -36,7 +36,7 @@ def test_campaign_outlasts_a_server_that_misbehaves(
     app_script = script(tmp_path, "trace", f"#!/bin/sh\necho $BALSAM_JOB_ID >> {starts}\nsleep 0.02\n")
     count = COUNT if mode == "serial" else COUNT // 4
     with served(db) as address, BadNetwork(address, odds=0.15, seed=SEED) as network:
-        token = log_in(address, "alice")._token
+        token = log_in(address, "alice").credentials.token()
         alice = Http(network.address, token)
         monkeypatch.setenv("BALSAM_CLIENT_PATH", str(client_file(tmp_path, alice)))
         monkeypatch.delenv("BALSAM_DB_PATH")

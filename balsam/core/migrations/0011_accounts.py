@@ -27,7 +27,7 @@ def _account(**options):
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("core", "0010_logins"),
+        ("core", "0011_batch_jobs_by_site"),
     ]
 
     operations = [

@@ -9,7 +9,8 @@ import httpx
 
 from balsam.core.models import DeviceLogin, Login
 from tests import http
-from tests.logins import PASSWORD, Device, registered, serving
+from tests.logins import Device, registered
+from tests.serving import PASSWORD, served
 
 
 def guard_in(page: httpx.Response) -> str:
@@ -119,6 +120,6 @@ def test_browsers_are_told_to_run_and_embed_nothing(address: str):
 
 
 def test_cookie_is_for_https_alone_where_that_is_how_the_server_is_reached(db: Path):
-    with serving(db, {"public_url": "https://balsam.example.org"}) as address:
+    with served(db, {"public_url": "https://balsam.example.org"}) as address:
         cookie = http.get(f"{address}/auth/sign-in").headers["Set-Cookie"]
         assert cookie.startswith("__Host-balsam_browser=") and "Secure" in cookie and "Path=/" in cookie

@@ -10,7 +10,8 @@ from django.db.models.functions import Now
 from balsam.core.models import Login, Site, Token
 from tests import http
 from tests.commands import run_balsam
-from tests.logins import PASSWORD, bearer, logged_in, registered, renewed, serving
+from tests.logins import bearer, logged_in, registered, renewed
+from tests.serving import PASSWORD, served
 
 EVERYTHING = ["read", "submit", "agent", "admin"]
 
@@ -222,7 +223,7 @@ def test_who_asks_too_often_is_told_when_to_come_back(address: str):
 def test_settings_say_how_one_logs_in(db: Path):
     registered_body = {"username": "maria", "password": PASSWORD}
     settings = {"methods": ["device"], "registration": False, "public_url": "https://balsam.example.org/"}
-    with serving(db, settings) as address:
+    with served(db, settings) as address:
         assert http.get(f"{address}/auth/how").json() == ["device"]
         assert http.post(f"{address}/auth/password/register", json=registered_body).status_code == 409
         assert http.post(f"{address}/auth/password/login", data=registered_body).status_code == 409
@@ -230,7 +231,7 @@ def test_settings_say_how_one_logs_in(db: Path):
             f"{address}/auth/device/login", data={"client_id": "6b1ba8a6-0c58-4f6b-9e0b-6b1c9c0f7e11"}
         ).json()
         assert asked["verification_uri"] == "https://balsam.example.org/auth/device"
-    with serving(db, settings, BALSAM_AUTH_LOGIN_METHODS="password") as address:
+    with served(db, settings, BALSAM_AUTH_LOGIN_METHODS="password") as address:
         assert http.get(f"{address}/auth/how").json() == ["password"]
         asked_again = http.post(f"{address}/auth/device/login", data={"client_id": "x"})
         assert asked_again.status_code == 409

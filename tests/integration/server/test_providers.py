@@ -13,8 +13,9 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from balsam.core.models import Account, Identity
 from tests import http
 from tests.integration.server.test_login_pages import guard_in
-from tests.logins import Device, bearer, registered, serving
+from tests.logins import Device, bearer, registered
 from tests.openid import TestProvider
+from tests.serving import served
 
 
 @pytest.fixture
@@ -25,7 +26,7 @@ def provider() -> Iterator[TestProvider]:
 
 @pytest.fixture
 def address(db: Path, provider: TestProvider) -> Iterator[str]:
-    with serving(db, provider.settings()) as found:
+    with served(db, provider.settings()) as found:
         yield found
 
 
@@ -118,15 +119,15 @@ def test_provider_may_change_its_key(address: str, provider: TestProvider):
 
 
 def test_provider_that_does_not_answer_as_it_should_is_told(db: Path):
-    with TestProvider().running() as provider, serving(db, provider.settings()) as address:
+    with TestProvider().running() as provider, served(db, provider.settings()) as address:
         provider.about = lambda: {"issuer": "https://elsewhere.example.org"}  # type: ignore[method-assign]
         page = sign_in(address)
         assert page.status_code == 502 and "it says that it is" in page.text
-    with serving(db, provider.settings()) as address:
+    with served(db, provider.settings()) as address:
         page = sign_in(address)
         assert page.status_code == 502 and "does not answer as it should" in page.text
 
 
 def test_server_without_a_provider_says_so(db: Path):
-    with serving(db) as address:
+    with served(db) as address:
         assert sign_in(address).status_code == 404

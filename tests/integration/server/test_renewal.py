@@ -6,16 +6,18 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.db.models.functions import Now
 
-from balsam.client.credentials import StoredLogin, with_tokens
+from balsam.client.credentials import with_tokens
 from balsam.client.http import Http, server_of
 from balsam.config.client_file import ClientSettings
 from balsam.core.models import Login, Token
 from balsam.exceptions import LoginNeededError
-from tests.logins import client_file_env, logged_in, registered, serving
+from tests.logins import client_file_env, logged_in, registered
+from tests.serving import served
 
 #: Lists jobs until told to end, as a program that goes on for days does; says how often.
 CAMPAIGN = """
@@ -100,22 +102,22 @@ def test_login_that_is_gone_or_of_somebody_else_is_not_used(
         Http(address, before.token).request("GET", "/jobs/")
 
 
-def test_login_whose_reply_could_not_be_kept_is_renewed_later(login: Callable[[], ClientSettings]):
+def test_login_whose_reply_could_not_be_kept_is_renewed_later(
+    login: Callable[[], ClientSettings], monkeypatch: pytest.MonkeyPatch
+):
     server = server_of(login())
     expire_access_tokens()
-    credentials = server.credentials
-    assert isinstance(credentials, StoredLogin)
-    renewer = credentials._renewer
+    renew = server._renew
 
-    def lose_reply(address: str, refresh_token: str) -> dict[str, object]:
-        renewer(address, refresh_token)
+    def lose_reply(refresh_token: str) -> dict[str, Any]:
+        renew(refresh_token)
         raise OSError("no space left")
 
-    credentials._renewer = lose_reply
-    for _ in range(2):
-        with pytest.raises(LoginNeededError, match="no space left"):
-            server.request("GET", "/jobs/")
-    credentials._renewer = renewer
+    with monkeypatch.context() as patched:
+        patched.setattr(server, "_renew", lose_reply)
+        for _ in range(2):
+            with pytest.raises(LoginNeededError, match="no space left"):
+                server.request("GET", "/jobs/")
     assert server.request("GET", "/jobs/")["count"] == 0
 
 
@@ -123,7 +125,7 @@ def test_ten_processes_outlive_many_tokens(db: Path, tmp_path: Path, monkeypatch
     env = client_file_env(tmp_path)
     monkeypatch.setenv("BALSAM_CLIENT_PATH", env["BALSAM_CLIENT_PATH"])
     monkeypatch.delenv("BALSAM_DB_PATH")
-    with serving(db, {"token_hours": 4 / 3600}) as address:
+    with served(db, {"token_hours": 4 / 3600}) as address:
         registered(address)
         save_login(address)
         before = current()
