@@ -67,6 +67,9 @@ def test_scopes_say_what_a_login_may_do(address: str):
     assert status_of("POST", f"{address}/sites/", reader, json=site) == 403
     assert status_of("POST", f"{address}/sites/", submitter, json=site) == 201
     assert status_of("GET", f"{address}/sites/", submitter) == 403
+    agent = minted(address, scopes=["agent"])
+    operation = f"{address}/operations/sessions.list"
+    assert [status_of("POST", operation, token, content=b"{}") for token in (agent, reader)] == [200, 403]
     for token in (reader, submitter):
         for method, path in (("GET", "/auth/tokens"), ("POST", "/auth/tokens"), ("DELETE", "/auth/tokens/1")):
             body = {"json": {"scopes": ["read"]}} if method == "POST" else {}
@@ -141,6 +144,10 @@ def test_login_for_one_site_finds_no_other(address: str):
     for method, path, body, status in tries:
         assert status_of(method, address + path, agent, json=body) == status, (method, path)
     assert status_of("DELETE", f"{address}/sites/{other}", agent) == 404
+    at_other_site = {"site_id": other}
+    assert status_of("POST", f"{address}/operations/services.current", agent, json=at_other_site) == 404
+    at_this_site = {"site_id": mine}
+    assert status_of("POST", f"{address}/operations/services.current", agent, json=at_this_site) == 200
     Site.objects.filter(pk=mine).delete()
     assert status_of("GET", f"{address}/sites/", agent) == 401
 
