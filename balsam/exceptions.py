@@ -33,6 +33,8 @@
     ├── WorkerError                 a launcher's worker cannot be started, or keeps dying
     ├── JobStartError               one job cannot be started; the reason is its own
     ├── StepError                   a hook or the staging of one job failed; the reason is its own
+    │   └── StorageFullError        no room is left where a file is to be written
+    ├── TransferWait                files cannot be moved just now, and somebody has to see to it
     ├── StepInterrupted             a step was told to end before it was done
     ├── TaskFailed                  a job that somebody waits for has failed
     └── WaitTimeout                 exit 8 (also TimeoutError)
@@ -202,6 +204,18 @@ class JobStartError(BalsamError):
 
 class StepError(BalsamError):
     """A hook or the staging of the job failed."""
+
+
+class StorageFullError(StepError):
+    """No room is left where a file is to be written."""
+
+    transient = True
+
+
+class TransferWait(BalsamError):
+    """Files cannot be moved just now."""
+
+    transient = True
 
 
 class StepInterrupted(BalsamError):

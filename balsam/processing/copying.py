@@ -1,38 +1,73 @@
-"""Copy files and directory trees with their attributes, without a shell.
+"""Copy or move files and directory trees with their attributes, without a shell.
 
 A reader of the target sees the old file or the whole new one, never a part: each file is written under a
-temporary name beside its place and then renamed.
+temporary name beside its place and then renamed. Everything is done relative to open directories, so that a
+link that is put in the way meanwhile leads nowhere.
 """
 
 import contextlib
+import errno
 import os
 import shutil
 import stat
-import tempfile
 import uuid
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
-from balsam.exceptions import StepError
+from balsam.exceptions import StepError, StorageFullError
+from balsam.lib.beneath import FOLLOW, NO_FOLLOW
 from balsam.processing.interruption import Interruption
 
-__all__ = ["Copier", "is_same"]
+__all__ = ["Copier", "is_same", "put"]
 
 #: Temporary names begin with it; no ``*`` matches them.
 _PREFIX = ".balsam-"
 _CHUNK_BYTES = 4 << 20
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+
+
+@dataclass(frozen=True, slots=True)
+class _Spot:
+    """A name in an open directory, whose path is for messages."""
+
+    fd: int
+    name: str
+    directory: str
+
+    @property
+    def path(self) -> str:
+        return os.path.join(self.directory, self.name)
+
+    def mode(self) -> int:
+        """Return the mode of what is there, links not followed; 0: nothing is."""
+        try:
+            return os.stat(self.name, dir_fd=self.fd, follow_symlinks=False).st_mode
+        except FileNotFoundError:
+            return 0
+
+    def is_file_of(self, source: str) -> bool:
+        """Say whether the source is what is there, links followed."""
+        try:
+            return os.path.samestat(os.stat(source), os.stat(self.name, dir_fd=self.fd))
+        except OSError:
+            return False
 
 
 @dataclass(slots=True)
 class Copier:
-    """Copies into ``directory``; with ``stays_inside``, links in it to directories elsewhere are refused.
+    """Copies into ``directory``; with ``stays_inside``, links in it to directories are not followed.
 
-    What cannot be copied (pipes, sockets, devices) is left out and said in ``notes``.
+    With ``moves`` the sources are used up: they are renamed where that can be. What cannot be copied (pipes,
+    sockets, devices) is left out and said in ``notes``; ``size_bytes`` counts the rest.
     """
 
     directory: str
     interruption: Interruption
     stays_inside: bool = False
+    moves: bool = False
     notes: list[str] = field(default_factory=list)
+    size_bytes: int = 0
 
     def copy(self, source: str) -> None:
         """Copy a file or directory under its own name; a link is followed, links below it are kept as such.
@@ -40,19 +75,14 @@ class Copier:
         An existing file is replaced, an existing directory merged into. Raises StepError with the reason, and
         StepInterrupted between two pieces of a file.
         """
-        target = os.path.join(self.directory, os.path.basename(source))
-        try:
-            is_followed = os.path.exists(source)
-            self._copy_entry(source, target, source, follow=is_followed)
-        except OSError as error:
-            where = f" ({error.filename})" if isinstance(error.filename, str) else ""
-            cause = (os.strerror(error.errno) if error.errno else str(error)).lower()
-            raise StepError(
-                f"Cannot copy {source} to {self.directory}: {cause}{where}. "
-                "Mend that, then run the job again from the state CREATED or RUN_DONE."
-            ) from error
+        with _telling(source, self.directory):
+            descriptor = os.open(self.directory, FOLLOW)
+            try:
+                put(self, source, descriptor, os.path.basename(source))
+            finally:
+                os.close(descriptor)
 
-    def _copy_entry(self, source: str, target: str, top: str, *, follow: bool = False) -> None:
+    def _copy_entry(self, source: str, target: _Spot, top: str, *, follow: bool = False) -> None:
         self.interruption.check()
         mode = os.stat(source, follow_symlinks=follow).st_mode
         if stat.S_ISREG(mode):
@@ -64,69 +94,136 @@ class Copier:
         else:
             self.notes.append(f"Not copied, since it is neither a file nor a directory: {source}")
 
-    def _copy_file(self, source: str, target: str) -> None:
-        if is_same(source, target) and not os.path.islink(target):
+    def _copy_file(self, source: str, target: _Spot) -> None:
+        mode = target.mode()
+        if mode and not stat.S_ISLNK(mode) and target.is_file_of(source):
             return
-        _refuse_directory(target)
-        descriptor, temporary = tempfile.mkstemp(prefix=_PREFIX, dir=os.path.dirname(target))
+        if stat.S_ISDIR(mode):
+            _refuse_directory(target)
+        if self.moves and _renamed(source, target):
+            self.size_bytes += os.stat(target.name, dir_fd=target.fd, follow_symlinks=False).st_size
+            return
+        temporary = _temporary_name()
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+        descriptor = os.open(temporary, flags, 0o600, dir_fd=target.fd)
         try:
             with open(descriptor, "wb") as new, open(source, "rb") as old:
-                while chunk := old.read(_CHUNK_BYTES):
-                    self.interruption.check()
-                    new.write(chunk)
-            shutil.copystat(source, temporary)
-            os.replace(temporary, target)
+                self._copy_content(old.fileno(), new.fileno(), source)
+                _copy_attributes(source, new.fileno())
+            os.replace(temporary, target.name, src_dir_fd=target.fd, dst_dir_fd=target.fd)
         except BaseException:
-            os.unlink(temporary)
+            os.unlink(temporary, dir_fd=target.fd)
             raise
 
-    def _copy_directory(self, source: str, target: str, top: str) -> None:
-        if is_same(source, target):
+    def _copy_content(self, old: int, new: int, source: str) -> None:
+        expected, copied = os.fstat(old).st_size, 0
+        while chunk := os.read(old, _CHUNK_BYTES):
+            self.interruption.check()
+            copied += len(chunk)
+            view = memoryview(chunk)
+            while view:
+                view = view[os.write(new, view) :]
+        if copied < expected:
+            raise StepError(f"{source} became shorter while it was copied: {copied} of {expected} bytes.")
+        self.size_bytes += copied
+
+    def _copy_directory(self, source: str, target: _Spot, top: str) -> None:
+        if target.is_file_of(source):
             return
-        if _is_inside(target, source):
+        if _is_inside(target.path, source):
             raise StepError(
-                f"Cannot copy the directory {source} into itself: {self.directory} is inside it. "
+                f"Cannot copy the directory {source} into itself: {target.directory} is inside it. "
                 "Give a pattern that leaves that directory out."
             )
-        self._make_directory(target)
-        for name in sorted(os.listdir(source)):
-            self._copy_entry(os.path.join(source, name), os.path.join(target, name), top)
-        shutil.copystat(source, target)
+        with self._opened_directory(target) as below:
+            for name in sorted(os.listdir(source)):
+                self._copy_entry(os.path.join(source, name), _Spot(below, name, target.path), top)
+            _copy_attributes(source, below)
 
-    def _make_directory(self, target: str) -> None:
-        if not os.path.isdir(target):
-            os.mkdir(target, 0o700)
-        elif self.stays_inside and not _is_inside(target, self.directory):
+    @contextlib.contextmanager
+    def _opened_directory(self, target: _Spot) -> Iterator[int]:
+        with contextlib.suppress(FileExistsError):
+            os.mkdir(target.name, 0o700, dir_fd=target.fd)
+        is_link = stat.S_ISLNK(target.mode())
+        if self.stays_inside and is_link:
             raise StepError(
-                f"Cannot copy into {target}: it is a link that leads out of the working directory. "
-                "Remove the link."
+                f"Cannot copy into {target.path}: it is a link that leads out of the working directory, or "
+                "could. Remove the link."
             )
-        elif not os.access(target, os.W_OK | os.X_OK):
-            with contextlib.suppress(PermissionError):  # then writing into it says why
-                os.chmod(target, os.stat(target).st_mode | stat.S_IRWXU)
+        descriptor = os.open(target.name, NO_FOLLOW if self.stays_inside else FOLLOW, dir_fd=target.fd)
+        try:
+            if not os.access(".", os.W_OK | os.X_OK, dir_fd=descriptor):
+                with contextlib.suppress(PermissionError):  # then writing into it says why
+                    os.fchmod(descriptor, os.fstat(descriptor).st_mode | stat.S_IRWXU)
+            yield descriptor
+        finally:
+            os.close(descriptor)
 
 
-def _copy_link(source: str, target: str, top: str) -> None:
+def put(copier: Copier, source: str, directory: int, name: str) -> None:
+    """Copy a file or directory into an open directory, which is at the copier's path; see `Copier.copy`."""
+    with _telling(source, copier.directory):
+        target = _Spot(directory, name, copier.directory)
+        copier._copy_entry(source, target, source, follow=os.path.exists(source))
+
+
+@contextlib.contextmanager
+def _telling(source: str, directory: str) -> Iterator[None]:
+    """Tell an error of the system as one of the step."""
+    try:
+        yield
+    except OSError as error:
+        where = f" ({error.filename})" if isinstance(error.filename, str) else ""
+        cause = (os.strerror(error.errno) if error.errno else str(error)).lower()
+        kind = StorageFullError if error.errno in _FULL else StepError
+        raise kind(
+            f"Cannot copy {source} to {directory}: {cause}{where}. "
+            "Mend that, then run the job again from the state CREATED or RUN_DONE."
+        ) from error
+
+
+def _renamed(source: str, target: _Spot) -> bool:
+    """Move a file to its place, at once; False where it is on another file system."""
+    try:
+        os.replace(source, target.name, dst_dir_fd=target.fd)
+    except OSError as error:
+        if error.errno in (errno.EXDEV, errno.EPERM):
+            return False
+        raise
+    return True
+
+
+def _copy_attributes(source: str, new: int) -> None:
+    """Give an open file or directory the mode, the times and the other attributes of another."""
+    target: Any = new  # a descriptor is as good as a path here
+    shutil.copystat(source, target)
+
+
+def _temporary_name() -> str:
+    return _PREFIX + uuid.uuid4().hex
+
+
+def _copy_link(source: str, target: _Spot, top: str) -> None:
     """Make the same link; a relative one that leads out of the tree ``top`` is made absolute."""
-    if is_same(os.path.dirname(source), os.path.dirname(target)):
+    if is_same(os.path.dirname(source), target.directory):
         return
     _refuse_directory(target)
     leads_to = os.readlink(source)
     whole = os.path.normpath(os.path.join(os.path.dirname(os.path.abspath(source)), leads_to))
     if not os.path.isabs(leads_to) and (source == top or not _is_below(whole, os.path.abspath(top))):
         leads_to = whole
-    temporary = os.path.join(os.path.dirname(target), _PREFIX + uuid.uuid4().hex)
-    os.symlink(leads_to, temporary)
+    temporary = _temporary_name()
+    os.symlink(leads_to, temporary, dir_fd=target.fd)
     try:
-        os.replace(temporary, target)
+        os.replace(temporary, target.name, src_dir_fd=target.fd, dst_dir_fd=target.fd)
     except BaseException:
-        os.unlink(temporary)
+        os.unlink(temporary, dir_fd=target.fd)
         raise
 
 
-def _refuse_directory(target: str) -> None:
-    if os.path.isdir(target) and not os.path.islink(target):
-        raise StepError(f"Cannot write the file {target}: a directory has that name. Move it away.")
+def _refuse_directory(target: _Spot) -> None:
+    if stat.S_ISDIR(target.mode()):
+        raise StepError(f"Cannot write the file {target.path}: a directory has that name. Move it away.")
 
 
 def is_same(one: str, other: str) -> bool:
