@@ -1,0 +1,135 @@
+"""What moves files: the batches a transport is given, and what it may ask of whoever gives them.
+
+A transport of another project is a class without arguments that has `carry`; it is found by the entry point
+group ``balsam.transfers``, whose names are those that stand before the colon of an address.
+"""
+
+import os
+import posixpath
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+__all__ = ["Answer", "Batch", "CommandLine", "Desk", "Move", "Place", "Placing", "Transport"]
+
+Placing = Literal["move", "copy", "link"]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where files are: how it is reached, who and where (''; 0: as the user's configuration says), a path."""
+
+    transport: str
+    host: str = ""
+    user: str = ""
+    port: int = 0
+    path: str = "/"
+
+    @property
+    def login(self) -> str:
+        """What a person types after `ssh`."""
+        words = f"{self.user}@{self.host}" if self.user else self.host
+        return f"-p {self.port} {words}" if self.port else words
+
+    def __str__(self) -> str:
+        return f"{self.transport}:{self.login}" if self.host else self.transport
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Move:
+    """One file or directory to be moved.
+
+    ``remote`` is its path at the other end. ``local`` are existing files and directories that go there; of a
+    move in, none. ``is_pattern``: wildcards in ``remote`` mean others. ``is_directory``: ``remote`` is one,
+    and what goes there keeps its name.
+    """
+
+    item_id: int
+    remote: str
+    local: tuple[str, ...] = ()
+    recursive: bool = False
+    is_pattern: bool = False
+    is_directory: bool = False
+    #: The directory at the other end, out of which nothing may lead; '': any.
+    top: str = ""
+    task_id: str = ""
+
+    def target_of(self, local: str) -> str:
+        """Return the path at the other end of one of ``local``."""
+        if self.is_directory:
+            return posixpath.join(self.remote, os.path.basename(local))
+        return self.remote
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Moves of one direction (in, out) between here and one place."""
+
+    direction: str
+    place: Place
+    moves: tuple[Move, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CommandLine:
+    """A program to be run, and what it is to read."""
+
+    argv: Sequence[str]
+    stdin: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """How a program ended, and what it said."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+    @property
+    def words(self) -> str:
+        """Its last lines."""
+        told = self.stderr.strip() or self.stdout.strip()
+        return "\n".join(told.splitlines()[-4:])[-1000:] or f"it ended with code {self.returncode}"
+
+
+class Desk(Protocol):
+    """What a transport has at hand while it carries a batch. Each move ends by one call of the last three."""
+
+    #: A directory of its own, on the file system of the working directories. What an earlier try of such a
+    #: batch has left there may be used.
+    scratch: str
+
+    def check(self) -> None:
+        """Raise StepInterrupted when the work is to end."""
+
+    def run(self, command: CommandLine) -> Answer:
+        """Run a program to its end; raises StepInterrupted."""
+
+    def ssh_options(self) -> tuple[str, ...]:
+        """Log in, if need be, and return options (-o …) with which ssh uses that login and no other.
+
+        Raises TransferWait when a person has to log in, or the host does not answer.
+        """
+
+    def note_task(self, move: Move, task_id: str) -> None:
+        """Keep the name of a task that others do, so that it is not begun again after this process dies."""
+
+    def arrived(self, move: Move, paths: Sequence[str], how: Placing = "move") -> None:
+        """Say that a move in is here, whole; the files are moved, copied or linked to their place."""
+
+    def sent(self, move: Move, size_bytes: int) -> None:
+        """Say that a move out is there, whole."""
+
+    def failed(self, move: Move, words: str, *, is_final: bool) -> None:
+        """Say why a move cannot be done; ``is_final``: trying again is of no use."""
+
+
+class Transport(Protocol):
+    """One way of moving files."""
+
+    def carry(self, batch: Batch, desk: Desk) -> None:
+        """Do the moves of a batch; those it says nothing of are tried again.
+
+        Raises TransferWait, which counts for all that are left, and is no failure of theirs.
+        """

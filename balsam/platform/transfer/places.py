@@ -1,0 +1,92 @@
+"""Read where files come from and go to: addresses of the database generation, and locations of sites.
+
+Nothing that looks like an option of a program is ever taken for a host.
+"""
+
+import re
+from urllib.parse import unquote
+
+from balsam.exceptions import UsageError
+from balsam.platform.transfer.contract import Place
+from balsam.platform.transfer.registry import known_transports
+
+__all__ = ["parse_address", "parse_location"]
+
+#: A host, or an alias of the user's ssh configuration.
+_HOST = r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?"
+_USER = r"[A-Za-z0-9_][A-Za-z0-9_.+-]*"
+_SIX = r"\[(?P<six>[0-9A-Fa-f:.%]+)\]"
+#: What stands before the first colon names a transport, unless it is part of a path.
+_TRANSPORT = re.compile(r"([^/~:\s]*):(.*)", re.DOTALL)
+_LIKE_SCP = re.compile(rf"(?:(?P<user>{_USER})@)?(?:{_SIX}|(?P<host>{_HOST})):(?P<path>.*)", re.DOTALL)
+_LIKE_URL = re.compile(
+    rf"//(?:(?P<user>{_USER})@)?(?:{_SIX}|(?P<host>{_HOST}))(?::(?P<port>\d+))?(?P<path>/.*)?", re.DOTALL
+)
+_ON_THIS_MACHINE = ("local", "link")
+_OVER_SSH = ("scp", "rsync")
+_OVER_HTTP = ("http", "https")
+
+
+def parse_address(text: str) -> Place:
+    """Read the address of files; a bare path is one of this machine. Raises UsageError."""
+    found = _TRANSPORT.fullmatch(text)
+    if found is None:
+        return Place("local", path=_path(text, text))
+    transport, rest = found[1].lower(), found[2]
+    if transport in _ON_THIS_MACHINE:
+        return Place(transport, path=_path(text, rest.removeprefix("//") if rest[:3] == "///" else rest))
+    if transport not in known_transports():
+        raise _unknown(text, found[1])
+    if transport not in (*_OVER_SSH, *_OVER_HTTP):
+        return Place(transport, path=_path(text, rest))
+    parts = (_LIKE_URL if rest.startswith("//") else _LIKE_SCP).fullmatch(rest)
+    if parts is None or (transport in _OVER_HTTP and not rest.startswith("//")):
+        how = "//HOST/PATH" if transport in _OVER_HTTP else "[USER@]HOST:PATH"
+        raise UsageError(f"Cannot read the address {text!r}. Write {transport}:{how}.")
+    named = parts.groupdict()
+    path = named["path"] or ""
+    if transport in _OVER_SSH and rest.startswith("//"):
+        path = unquote(path)
+    return Place(
+        transport,
+        named["six"] or named["host"] or "",
+        named["user"] or "",
+        int(named.get("port") or 0),
+        _path(text, path),
+    )
+
+
+def parse_location(alias: str, text: str) -> Place:
+    """Read what an alias of a site stands for, ``protocol://place``; its path bounds those of transfers."""
+    try:
+        if re.fullmatch(r"(local|link):(//)?", text):
+            return Place(text.partition(":")[0])
+        if re.fullmatch(rf"({'|'.join((*_OVER_SSH, *_OVER_HTTP))})://[^/]*", text):
+            text += "/"
+        place = parse_address(text)
+    except UsageError as error:
+        raise UsageError(
+            f"The transfer location {alias!r} is {text!r}: {error} "
+            "Correct transfers.transfer_locations in the settings.yml of the site."
+        ) from error
+    if place.transport in (*_ON_THIS_MACHINE, *_OVER_SSH) and not place.path.startswith("/"):
+        raise UsageError(f"The transfer location {alias!r} is {text!r}: its path is not absolute.")
+    return place
+
+
+def _path(text: str, path: str) -> str:
+    if not path:
+        raise UsageError(f"The address {text!r} has no path after the colon. Write `local:PATH`.")
+    if "\0" in path or "\n" in path or "\r" in path:
+        raise UsageError(f"The address {text!r} has a line break or a NUL in its path.")
+    return path
+
+
+def _unknown(text: str, transport: str) -> UsageError:
+    if "@" in transport:
+        return UsageError(f"{text!r} names no transport. Write scp:{text} or rsync:{text}.")
+    known = ", ".join(sorted(known_transports()))
+    return UsageError(
+        f"Cannot move {text!r}: there is no transport {transport!r}, only {known}. Write `local:PATH` for a "
+        "path of this machine with a colon in it, `scp:[USER@]HOST:PATH` for another machine."
+    )

@@ -1,0 +1,113 @@
+"""Command lines of rsync, and what its messages say of each file. See rsync(1).
+
+All names but the host go through a list on its input, or are arguments that no shell sees (--secluded-args).
+"""
+
+import os
+import posixpath
+import re
+from collections.abc import Sequence
+
+from balsam.platform.transfer.contract import CommandLine, Move, Place
+
+__all__ = [
+    "bring",
+    "bring_pattern",
+    "is_disk_full",
+    "is_lost",
+    "is_refused",
+    "relative",
+    "send",
+    "words_of",
+]
+
+#: Permissions and times are kept, owners not; whole files appear at once; a dead peer is noticed.
+_ALWAYS = ("-pt", "-8", "-s", "--partial-dir=.rsync-partial", "--timeout=60", "--omit-dir-times")
+_LISTED = ("--from0", "--files-from=-", "--no-implied-dirs")
+#: Whatever they were, ours can be moved to their place.
+_IN = ("--chmod=u+rwX",)
+#: Links of a tree stay links where they lead to something in it, else they become what they lead to.
+_TREE = ("-rl", "--copy-unsafe-links")
+#: Exit codes for a connection that broke: socket, stream, timeouts, the remote shell.
+_LOST = (5, 10, 12, 30, 35, 255)
+
+
+def bring(
+    place: Place, moves: Sequence[Move], scratch: str, ssh: Sequence[str], *, follows_links: bool = False
+) -> CommandLine:
+    """Copy what the moves name to ``scratch``, below it at the same path."""
+    tree = _TREE if any(move.recursive for move in moves) else ()
+    kind = (*tree, "-L") if follows_links or not tree else tree
+    names = b"".join(os.fsencode(relative(move.remote)) + b"\0" for move in moves)
+    argv = ["rsync", *_ALWAYS, *_IN, *kind, *_LISTED, *_shell(ssh), "--", f"{_host(place)}:/", scratch + "/"]
+    if any(not move.remote.startswith("/") for move in moves):  # of the home directory
+        argv[-2] = f"{_host(place)}:./"
+    return CommandLine(argv, names)
+
+
+def bring_pattern(place: Place, move: Move, directory: str, ssh: Sequence[str]) -> CommandLine:
+    """Copy what a pattern matches at the other end into ``directory``."""
+    remote = move.remote if move.remote.startswith("/") else "./" + move.remote.removeprefix("~/")
+    argv = ["rsync", *_ALWAYS, *_IN, *_TREE, *_shell(ssh), "--", f"{_host(place)}:{remote}", directory + "/"]
+    return CommandLine(argv)
+
+
+def send(
+    place: Place, names: Sequence[str], scratch: str, ssh: Sequence[str], *, is_home: bool
+) -> CommandLine:
+    """Copy what is below ``scratch`` to the same path at the other end: files, and directories whole."""
+    listed = b"".join(os.fsencode(name) + b"\0" for name in names)
+    target = f"{_host(place)}:{'./' if is_home else '/'}"
+    argv = ["rsync", *_ALWAYS, "-rl", *_LISTED, *_shell(ssh), "--", scratch + "/", target]
+    return CommandLine(argv, listed)
+
+
+def relative(path: str) -> str:
+    """Return a path as it is named in a list: from the root, or the home directory."""
+    plain = posixpath.normpath(path.removeprefix("~/")).lstrip("/")
+    return plain + "/" if path.endswith("/") else plain
+
+
+def is_refused(path: str) -> bool:
+    """Say whether rsync takes a name for one that nobody has asked for: its wildcards are escaped in vain."""
+    return "\\" in path and any(character in path for character in "*?[")
+
+
+def words_of(path: str, stderr: str) -> str:
+    """Return what messages say of a path, or ''."""
+    shown = _shown(path.strip("/"))
+    told = [
+        line.strip()
+        for line in stderr.splitlines()
+        if re.search(rf'[/"]{re.escape(shown)}["/ ]', line) or line.endswith(shown)
+    ]
+    return "\n".join(told[:3])
+
+
+def is_lost(returncode: int) -> bool:
+    """Say whether it was the connection that broke, and no file."""
+    return returncode in _LOST
+
+
+def is_disk_full(stderr: str) -> bool:
+    """Say whether no room was left, on this side or the other."""
+    return "No space left on device" in stderr or "Disk quota exceeded" in stderr
+
+
+def _shown(path: str) -> str:
+    """Return a path as messages have it: control characters by their number."""
+    return re.sub(r"[\x00-\x1f\x7f]", lambda found: f"\\#{ord(found[0]):03o}", path)
+
+
+def _host(place: Place) -> str:
+    host = f"[{place.host}]" if ":" in place.host else place.host
+    return f"{place.user}@{host}" if place.user else host
+
+
+def _shell(ssh: Sequence[str]) -> tuple[str, str]:
+    return "-e", " ".join(["ssh", *map(_quoted, ssh)])
+
+
+def _quoted(word: str) -> str:
+    """Quote for rsync's own reading of -e, where a quote in quotes is doubled."""
+    return word if re.fullmatch(r"[\w@%+=:,./-]+", word) else '"' + word.replace('"', '""') + '"'
