@@ -63,6 +63,9 @@ STATES = PROCESSABLE_STATES + RUNNABLE_STATES + ACTIVE_STATES + END_STATES
 #: States in which a processing component has work to do on the job itself.
 HOOK_STATES = (S.READY, S.STAGED_IN, S.RUN_DONE, S.RUN_ERROR, S.RUN_TIMEOUT, S.POSTPROCESSED)
 
+#: A step of its own is to be done in these; in READY only once its transfers are done.
+STEP_STATES = tuple(state for state in HOOK_STATES if state is not S.POSTPROCESSED)
+
 #: What may follow what, without a user's explicit reset.
 TRANSITIONS: dict[JobState, tuple[JobState, ...]] = {
     S.CREATED: (S.AWAITING_PARENTS, S.READY, S.STAGED_IN, S.PREPROCESSED),
@@ -143,3 +146,24 @@ class BatchJobEnd(StrEnum):
     VANISHED = "vanished"
     #: It has ended, and nobody says how.
     UNKNOWN = "unknown"
+
+
+class TransferState(StrEnum):
+    """Where a transfer of a file or directory, into a working directory or out of it, is on its way."""
+
+    #: Its job does not want it yet, or no more.
+    AWAITING_JOB = "awaiting_job"
+    #: To be done.
+    PENDING = "pending"
+    #: Somebody is at it.
+    ACTIVE = "active"
+    #: To be tried again later; its ``transfer_info`` says what is in the way.
+    INACTIVE = "inactive"
+    #: Done, and whole.
+    DONE = "done"
+    #: Given up, or cancelled; its job has failed for it.
+    ERROR = "error"
+
+
+#: It is to be done, or being done.
+TRANSFER_OPEN_STATES = (TransferState.PENDING, TransferState.ACTIVE, TransferState.INACTIVE)

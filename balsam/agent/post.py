@@ -13,6 +13,7 @@ from balsam.agent.sync import SchedulerSync
 from balsam.batch import Desk, open_desk
 from balsam.client import Client
 from balsam.config import UserSettings, user_settings
+from balsam.processing.transfers import MoverOptions
 from balsam.schemas.sessions import Selection
 
 __all__ = ["DatabasePost", "Post"]
@@ -28,6 +29,8 @@ class Post(Protocol):
     #: Whose hooks and staging are done, how many at once; 0: none.
     selection: Selection
     num_workers: int
+    #: How files are moved; None: not at all.
+    mover_options: MoverOptions | None
     #: Seconds between two looks at the scheduler while a batch job is live.
     sync_period_sec: float
 
@@ -59,6 +62,7 @@ class DatabasePost:
         self.directory = db_path
         self.label = f"database {db_path}"
         self.selection = Selection()
+        self.mover_options: MoverOptions | None = MoverOptions(selection=self.selection)
         self._policy_watch: PolicyWatch
 
     def check_is_free(self, client: Client) -> None:

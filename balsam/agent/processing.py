@@ -1,4 +1,4 @@
-"""The loop that sees to hooks and staging: a processor that is made anew when it has ended."""
+"""The loop that sees to hooks and links: a processor that is made anew when it has ended."""
 
 import logging
 from collections.abc import Callable
@@ -17,7 +17,7 @@ _STOP_SEC = 5.0
 
 
 class Processing:
-    """Runs hooks and staging for a session; ``on_progress`` is called when steps have been reported."""
+    """Runs hooks and makes links for a session; ``on_progress`` is called when steps have been reported."""
 
     name = "processing"
     spacing_sec = 0.5
@@ -81,6 +81,7 @@ class Processing:
             concurrency=self._concurrency,
             selection=self._selection,
             on_reported=lambda reply: self._on_progress(),
+            moves_files=False,
         )
         processor.start()
         return processor

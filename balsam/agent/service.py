@@ -15,6 +15,7 @@ from balsam.agent.reporting import Reporting
 from balsam.agent.stopping import Stopping
 from balsam.agent.supervision import Loop, Supervisor
 from balsam.agent.sync import SchedulerSync
+from balsam.agent.transferring import Transferring
 from balsam.client import Client
 from balsam.exceptions import BalsamError, ConflictError, LoginNeededError, UnreachableError
 from balsam.launcher.recovery import recover
@@ -73,6 +74,7 @@ class _Loops:
 
     supervisor: Supervisor
     processing: Processing | None
+    transferring: Transferring | None
 
     def on_topics(self, session_id: int, topics: list[str]) -> None:
         """Wake whom a notice concerns."""
@@ -80,6 +82,8 @@ class _Loops:
         if is_all or "work" in topics:
             if self.processing is not None:
                 self.processing.wake()
+            if self.transferring is not None:
+                self.transferring.wake()
             self.supervisor.wake("launches", "elastic queue")
         if is_all or "batch" in topics:
             self.supervisor.wake("scheduler", "launches")
@@ -161,6 +165,9 @@ class _Service:
             processing = Processing(
                 client, session_id, wake("launches"), selection=post.selection, concurrency=post.num_workers
             )
+        transferring = None
+        if post.mover_options is not None:
+            transferring = Transferring(client, session_id, post.mover_options, board)
         sync = SchedulerSync(
             lambda: post.open_desk(client), board, wake("leases", "launches"), period_sec=post.sync_period_sec
         )
@@ -168,6 +175,7 @@ class _Service:
             Notices(client, lambda topics: loops.on_topics(session_id, topics)),
             LeaseKeeper(client, session_id, self._log_dir),
             processing,
+            transferring,
             sync,
             *post.loops(client, sync, board, wake("launches")),
             Reporting(client, session_id, board),
@@ -178,5 +186,5 @@ class _Service:
             on_lost=self._stopping.lost,
             on_thread_end=client.transport.close,
         )
-        loops = _Loops(supervisor, processing)
+        loops = _Loops(supervisor, processing, transferring)
         return loops

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from balsam.api import models
     from balsam.api.app_parameters import AppParameter, TransferDirection, TransferSlot
     from balsam.api.application import ApplicationDefinition
-    from balsam.api.models import App, BatchJob, EventLog, Job, Site
+    from balsam.api.models import App, BatchJob, EventLog, Job, JobTransferItem, Site, TransferItem
     from balsam.states import JobState
 
 __all__ = [
@@ -21,15 +21,20 @@ __all__ = [
     "EventLog",
     "Job",
     "JobState",
+    "JobTransferItem",
     "Site",
     "TransferDirection",
+    "TransferItem",
     "TransferSlot",
     "models",
 ]
 
 #: Name -> where it is; looked up when it is asked for, so that importing this package costs nothing.
 _PLACES = {
-    **dict.fromkeys(("App", "BatchJob", "EventLog", "Job", "Site"), "balsam.api.models"),
+    **dict.fromkeys(
+        ("App", "BatchJob", "EventLog", "Job", "JobTransferItem", "Site", "TransferItem"),
+        "balsam.api.models",
+    ),
     "ApplicationDefinition": "balsam.api.application",
     "JobState": "balsam.states",
     **dict.fromkeys(("AppParameter", "TransferDirection", "TransferSlot"), "balsam.api.app_parameters"),

@@ -8,7 +8,7 @@ from balsam.api.objects import Model
 from balsam.api.queries import Query, raise_refused
 from balsam.schemas.checking import check_create, check_update
 
-__all__ = ["Manager", "WritableManager"]
+__all__ = ["ChangeableManager", "Manager", "WritableManager"]
 
 T = TypeVar("T", bound=Model)
 
@@ -52,27 +52,8 @@ class Manager(Generic[T]):
         return self.all().first()
 
 
-class WritableManager(Manager[T]):
-    """Queries over objects that can be made."""
-
-    def create(self, *args: Any, **fields: Any) -> T:
-        """Make an object and save it."""
-        made = self._model(*args, **fields)
-        made.save()
-        return made
-
-    def bulk_create(self, objects: list[T]) -> list[T]:
-        """Make all of these objects, or none; return the made ones, in the same order.
-
-        Raises TypeError for what is no list, UsageError for values that cannot be.
-        """
-        resource = self._model._resource
-        records = [check_create(resource, obj.__dict__["_values"]) for obj in self._listed(objects)]
-        made: list[T] = []
-        for start in range(0, len(records), _CHUNK):
-            chunk = client().create_resources(resource.name, records[start : start + _CHUNK])
-            made += [self._model._from_record(record) for record in chunk]
-        return made
+class ChangeableManager(Manager[T]):
+    """Queries over objects that can be changed."""
 
     def bulk_update(self, objects: list[T]) -> int:
         """Send what has changed in each of these objects; return how many were changed.
@@ -105,6 +86,29 @@ class WritableManager(Manager[T]):
         if not isinstance(objects, list):
             raise TypeError(f"Give a list of {self._model.__name__} objects, not {type(objects).__name__}.")
         return objects
+
+
+class WritableManager(ChangeableManager[T]):
+    """Queries over objects that can be made."""
+
+    def create(self, *args: Any, **fields: Any) -> T:
+        """Make an object and save it."""
+        made = self._model(*args, **fields)
+        made.save()
+        return made
+
+    def bulk_create(self, objects: list[T]) -> list[T]:
+        """Make all of these objects, or none; return the made ones, in the same order.
+
+        Raises TypeError for what is no list, UsageError for values that cannot be.
+        """
+        resource = self._model._resource
+        records = [check_create(resource, obj.__dict__["_values"]) for obj in self._listed(objects)]
+        made: list[T] = []
+        for start in range(0, len(records), _CHUNK):
+            chunk = client().create_resources(resource.name, records[start : start + _CHUNK])
+            made += [self._model._from_record(record) for record in chunk]
+        return made
 
 
 #: Objects in one call.

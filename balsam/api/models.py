@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping
 from concurrent.futures import TimeoutError as FutureTimeoutError
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from balsam.api import waiting
-from balsam.api.managers import Manager, WritableManager
+from balsam.api.managers import ChangeableManager, Manager, WritableManager
 from balsam.api.objects import Model
 from balsam.api.queries import Query
 from balsam.api.serializing import load, load_exception, plain_or_serialized
@@ -19,7 +20,7 @@ from balsam.states import END_STATES, JobState
 if TYPE_CHECKING:
     from balsam.api.application import ApplicationDefinition
 
-__all__ = ["App", "BatchJob", "EventLog", "Job", "Site"]
+__all__ = ["App", "BatchJob", "EventLog", "Job", "JobTransferItem", "Site", "TransferItem"]
 
 
 class Site(Model):
@@ -72,6 +73,14 @@ class App(Model):
     version: int
 
     objects: ClassVar[WritableManager["App"]]
+
+
+@dataclass(frozen=True, slots=True)
+class JobTransferItem:
+    """What fills a transfer slot of a job: a path at one of the transfer locations of its site."""
+
+    location_alias: str
+    path: str
 
 
 class JobManager(WritableManager["Job"]):
@@ -130,6 +139,11 @@ class Job(Model):
         if isinstance(parameters := fields.get("parameters"), Mapping):
             fields["parameters"], serialized = plain_or_serialized(parameters)
             fields.setdefault("serialized_parameters", serialized)
+        if isinstance(transfers := fields.get("transfers"), Mapping):
+            fields["transfers"] = {
+                slot: asdict(where) if isinstance(where, JobTransferItem) else where
+                for slot, where in transfers.items()
+            }
         return fields
 
     @property
@@ -255,6 +269,31 @@ class BatchJob(Model):
     objects: ClassVar[WritableManager["BatchJob"]]
 
 
+class TransferItem(Model):
+    """A file or directory that is brought to a job, or taken from it.
+
+    Its state may be set: pending tries it again, error cancels it, and fails its job.
+    """
+
+    _resource = RESOURCES["transfer"]
+
+    id: int
+    job_id: int
+    slot: str
+    direction: str
+    local_path: str
+    remote_path: str
+    location_alias: str
+    recursive: bool
+    state: str
+    task_id: str
+    transfer_info: dict[str, Any]
+    attempts: int
+    last_update: datetime
+
+    objects: ClassVar[ChangeableManager["TransferItem"]]
+
+
 class EventLog(Model):
     """One change of a job's state."""
 
@@ -274,4 +313,5 @@ Site.objects = WritableManager(Site, "name")
 App.objects = WritableManager(App)
 Job.objects = JobManager(Job)
 BatchJob.objects = WritableManager(BatchJob)
+TransferItem.objects = ChangeableManager(TransferItem)
 EventLog.objects = Manager(EventLog)

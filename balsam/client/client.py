@@ -25,6 +25,7 @@ from balsam.schemas.sessions import (
     SessionRequest,
     StepClaimRequest,
 )
+from balsam.schemas.transfers import TransferClaim, TransferClaimRequest, TransferResult
 
 
 class Client(ResourceClient):
@@ -102,6 +103,16 @@ class Client(ResourceClient):
     def revoked_steps(self, session_id: int, job_ids: Sequence[str]) -> list[str]:
         """Return those of these jobs whose hook or staging is to end: killed, deleted, or taken over."""
         reply: list[str] = self.transport.call("steps.revoked", session_id, job_ids)
+        return reply
+
+    def claim_transfers(self, request: TransferClaimRequest) -> TransferClaim:
+        """Claim transfers that are to be done now."""
+        reply: TransferClaim = self.transport.call("transfers.claim", request)
+        return reply
+
+    def report_transfers(self, session_id: int, results: Sequence[TransferResult]) -> ReportReply:
+        """Report what became of transfers; jobs whose last one is done go on."""
+        reply: ReportReply = self.transport.call("transfers.report", session_id, results)
         return reply
 
     def intend_batch_job(self, request: BatchJobRequest) -> BatchJobInfo:

@@ -20,7 +20,7 @@ from balsam.schemas.sessions import (
     StepClaimRequest,
     session_mark,
 )
-from balsam.states import HOOK_STATES
+from balsam.states import STEP_STATES
 from balsam.states import JobState as S
 
 
@@ -135,12 +135,12 @@ def application_problem(application: str, executable: object) -> str:
 
 @retrying
 def claim_steps(request: StepClaimRequest) -> list[StepSpec]:
-    """Claim jobs whose next step is a hook or staging, oldest first."""
+    """Claim jobs whose next step is a hook or the linking of files, oldest first."""
     rows = sql.fetch(
         "claim_steps",
         session_id=request.session_id,
         limit=request.limit,
-        states=[state.value for state in request.states or HOOK_STATES],
+        states=[state.value for state in request.states or STEP_STATES],
         **_selection(request),
     )
     if not rows:
@@ -151,8 +151,8 @@ def claim_steps(request: StepClaimRequest) -> list[StepSpec]:
 
 def _step_spec(row: tuple[object, ...], root: str, mark: str) -> StepSpec:
     (job_id, _, name, workflow, state, attempt, application, app_id, preprocess, postprocess, user_workdir,
-     environ_vars, threads, on_error, on_timeout, url_in, url_out, files_out, input_files,
-     parents, below_data, site_id, app_environ) = row  # fmt: skip
+     environ_vars, threads, on_error, on_timeout, input_files, parents, below_data, site_id,
+     app_environ) = row  # fmt: skip
     parent_rows: Sequence[Sequence[str]] = parents if isinstance(parents, list) else []
     roots = {parent[5] for parent in parent_rows}
     root_of = {site: root if site == str(site_id) else site_root(int(site)) for site in roots}
@@ -179,9 +179,6 @@ def _step_spec(row: tuple[object, ...], root: str, mark: str) -> StepSpec:
         postprocess=str(postprocess or ""),
         post_error_handler=bool(on_error),
         post_timeout_handler=bool(on_timeout),
-        stage_in_url=str(url_in),
-        stage_out_url=str(url_out),
-        stage_out_files=str(files_out),
         input_files=str(input_files),
         parents=tuple(
             ParentDir(p[0], workdir_of(p[0], p[1], p[2], p[3], root_of[p[5]], below_data=p[4]))

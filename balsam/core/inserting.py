@@ -14,6 +14,7 @@ from django.db import transaction
 from balsam.core import columns, sql, transitions
 from balsam.core.copying import copy_jobs
 from balsam.core.lifecycle import Facts, settle
+from balsam.core.models.transfer import TransferItem
 from balsam.core.new_families import NewFamilies
 from balsam.core.retrying import retrying_conflicts
 from balsam.states import JobState as S
@@ -50,11 +51,13 @@ def insert(jobs: Sequence["BalsamJob"]) -> None:
         _freshen(job)
     children = [job for job in jobs if job._new_parents]
     hooks = _hooks(jobs)
-    with transaction.atomic() if children or len(jobs) > 1 else nullcontext():
+    moving = [job for job in jobs if job._new_transfers or job.stage_in_url or job.stage_out_url]
+    with transaction.atomic() if children or moving or len(jobs) > 1 else nullcontext():
         families = NewFamilies(jobs, children)
         pending = list(map(families.pending, jobs)) if children else [0] * len(jobs)
         states = _first_states(jobs, hooks, pending)
         copy_jobs(jobs, {"state": states, "pending_parents": pending}, _LEFT_OUT)
+        _add_transfers(moving, dict(zip((job.job_id for job in jobs), states, strict=True)))
         families.link()
     for job, state, count in zip(jobs, states, pending, strict=True):
         job.__dict__.update(state=state, pending_parents=count)
@@ -84,7 +87,7 @@ def _first_states(
         if job.state not in _FROM_THE_START:
             states.append(transitions.user_state(job.state).value)
             continue
-        stages_in = bool(job.stage_in_url or (job.input_files and job._new_parents))
+        stages_in = _transfers_in(job) or bool(job.input_files and job._new_parents)
         case = (job.application, stages_in, count > 0 and bool(job.wait_for_parents))
         if case not in settled:
             settled[case] = _first_state(hooks.get(job.application), *case[1:])
@@ -96,10 +99,28 @@ def _first_state(has_preprocess: bool | None, stages_in: bool, waits: bool) -> s
     facts = Facts(
         app_known=has_preprocess is not None,
         has_preprocess=bool(has_preprocess),
-        stages_in=stages_in,
+        transfers_in=stages_in,
         pending_parents=int(waits),
     )
     return [S.CREATED, *(state for state, _ in settle(S.CREATED, facts))][-1].value
+
+
+def _transfers_in(job: "BalsamJob") -> bool:
+    slots = any(item.direction == "in" for item in job._new_transfers)
+    return slots or (isinstance(job.stage_in_url, str) and bool(job.stage_in_url.strip()))
+
+
+def _add_transfers(jobs: Sequence["BalsamJob"], states: Mapping[uuid.UUID, str]) -> None:
+    """Insert the transfers of new jobs, and have those done that their jobs wait for."""
+    if not jobs:
+        return
+    for job in jobs:
+        for item in job._new_transfers:
+            item.job_id = job.job_id
+    TransferItem.objects.bulk_create([item for job in jobs for item in job._new_transfers])
+    for state, direction in ((S.READY, "in"), (S.POSTPROCESSED, "out")):
+        if waiting := [job.job_id for job in jobs if states[job.job_id] == state]:
+            transitions.open_transfers(waiting, direction)
 
 
 def _mark_saved(job: "BalsamJob") -> None:
@@ -109,4 +130,5 @@ def _mark_saved(job: "BalsamJob") -> None:
     for name in _READ_LATER:
         values.pop(name, None)
     values.pop("_new_parents", None)
+    values.pop("_new_transfers", None)
     job.remember_saved()

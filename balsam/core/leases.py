@@ -68,7 +68,10 @@ def close(session_id: int, reason: str = "closed") -> int:
 def _end(session_id: int, reason: str, *, only_expired: bool = False) -> int:
     with transaction.atomic():
         ended = sql.run("end_session", session_id=session_id, reason=reason, only_expired=only_expired)
-        return transitions.recover(session_id, reason) if ended else 0
+        if not ended:
+            return 0
+        transitions.free_transfers(session_id)
+        return transitions.recover(session_id, reason)
 
 
 @retrying

@@ -20,8 +20,10 @@ class Facts:
     app_known: bool = True
     has_preprocess: bool = False
     has_postprocess: bool = False
-    stages_in: bool = False
+    #: Files come from elsewhere; go elsewhere; are linked from parents.
+    transfers_in: bool = False
     stages_out: bool = False
+    links_parents: bool = False
     wait_for_parents: bool = True
     pending_parents: int = 0
     #: Parents that have failed or were killed, where that fails the job.
@@ -33,6 +35,11 @@ class Facts:
     max_timeout_retries: int = 25
     errors: int = 0
     max_error_retries: int = 0
+
+    @property
+    def stages_in(self) -> bool:
+        """Something is to be put into the working directory first."""
+        return self.transfers_in or self.links_parents
 
 
 def next_state(state: S, facts: Facts) -> tuple[S, str] | None:

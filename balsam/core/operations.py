@@ -19,6 +19,7 @@ from balsam.core import (
     owners,
     resources,
     services,
+    transfers,
     transitions,
 )
 from balsam.core.retrying import is_broken_connection
@@ -63,6 +64,8 @@ OPERATIONS: Mapping[str, Operation] = {
     "steps.claim": Operation(claims.claim_steps, _BY_REQUEST),
     "steps.report": Operation(transitions.report_steps, _BY_SESSION),
     "steps.revoked": Operation(claims.revoked_steps, _BY_SESSION),
+    "transfers.claim": Operation(transfers.claim_transfers, _BY_REQUEST),
+    "transfers.report": Operation(transitions.report_transfers, _BY_SESSION),
     "batch_jobs.intend": Operation(batch_jobs.intend_batch_job, _BY_REQUEST),
     "batch_jobs.list": Operation(batch_jobs.batch_jobs, limits=owners.only_sites),
     "batch_jobs.begin": Operation(batch_jobs.begin_submission, _BY_BATCH_JOB),

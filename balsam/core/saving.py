@@ -14,8 +14,13 @@ from balsam.core.models.query import JobQuerySet
 from balsam.exceptions import NotFoundError, UsageError
 from balsam.states import JobState
 
-#: Columns that decide where a job stands before it is started.
-_STEERING = frozenset(("application", "stage_in_url", "input_files", "wait_for_parents", "on_parent_failure"))
+#: Columns that decide where a job stands while it does not run.
+_STEERING = frozenset(
+    (
+        *("application", "stage_in_url", "stage_out_url", "stage_out_files", "input_files"),
+        *("wait_for_parents", "on_parent_failure"),
+    )
+)
 
 
 def save(job: BalsamJob, wanted: Iterable[str] | None = None) -> None:

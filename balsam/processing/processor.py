@@ -1,4 +1,4 @@
-"""Do hooks and staging in threads, for a session that a launcher or agent holds.
+"""Do hooks, links and transfers in threads, for a session that a launcher or agent holds.
 
 What was claimed is reported, handed back, or freed with the session: never forgotten.
 """
@@ -13,6 +13,7 @@ from balsam.processing.courier import Courier
 from balsam.processing.hooks import HOOK_TIMEOUT_SEC
 from balsam.processing.interruption import GRACE_SEC
 from balsam.processing.steps import perform
+from balsam.processing.transfers import Mover, MoverOptions
 from balsam.processing.workload import Task, Workload
 from balsam.schemas.sessions import ReportReply, Selection
 
@@ -22,7 +23,8 @@ __all__ = ["Processor"]
 class Processor:
     """Does at most ``concurrency`` steps at once; with 0 it does nothing at all.
 
-    ``selection`` says whose: without it, all jobs of the database directory.
+    ``selection`` says whose: without it, all jobs of the database directory. Their files are moved, too,
+    unless ``moves_files`` says that somebody else does that.
 
     Every method may be called from any thread. ``on_reported`` is called after each report with the
     database's reply, in a thread of the processor's: it must return soon.
@@ -37,14 +39,19 @@ class Processor:
         selection: Selection | None = None,
         on_reported: Callable[[ReportReply], None] | None = None,
         hook_timeout_sec: float = HOOK_TIMEOUT_SEC,
+        moves_files: bool = True,
     ) -> None:
         self._concurrency = concurrency
         self._hook_timeout_sec = hook_timeout_sec
         self._changed = threading.Condition()
         self._load = Workload(concurrency)
         whose = selection or Selection()
-        self._courier = Courier(client, session_id, whose, self._load, self._changed, on_reported)
+        self._on_reported = on_reported
+        self._courier = Courier(client, session_id, whose, self._load, self._changed, self._after_steps)
         self._threads: list[threading.Thread] = []
+        self._mover: Mover | None = None
+        if moves_files and concurrency:
+            self._mover = Mover(client, session_id, MoverOptions(selection=whose), self._after_moves)
 
     def start(self) -> None:
         """Start the threads, and look for work at once."""
@@ -55,10 +62,26 @@ class Processor:
             self._threads.append(threading.Thread(target=self._work, name=f"step {number}", daemon=True))
         for thread in self._threads:
             thread.start()
+        if self._mover is not None:
+            self._mover.start()
 
     def wake(self) -> None:
-        """Say that there may be steps to claim."""
+        """Say that there may be steps to claim, or files to move."""
         self._courier.wake()
+        if self._mover is not None:
+            self._mover.wake()
+
+    def _after_steps(self, reply: ReportReply) -> None:
+        """What was done is often followed by the moving of files of the same job, and the other way round."""
+        if self._mover is not None:
+            self._mover.wake()
+        if self._on_reported is not None:
+            self._on_reported(reply)
+
+    def _after_moves(self, reply: ReportReply) -> None:
+        self._courier.wake()
+        if self._on_reported is not None:
+            self._on_reported(reply)
 
     def lost(self, job_ids: Iterable[str]) -> None:
         """Say that the session may not hold these jobs any more; unknown ids are ignored.
@@ -81,11 +104,12 @@ class Processor:
 
     def is_working(self) -> bool:
         """Say whether all of its threads run."""
-        return all(thread.is_alive() for thread in self._threads)
+        has_mover = self._mover is None or self._mover.is_working()
+        return has_mover and all(thread.is_alive() for thread in self._threads)
 
     def is_busy(self) -> bool:
-        """Say whether a step is claimed, under way or unreported."""
-        return bool(self.held_ids())
+        """Say whether a step, or the moving of a file, is claimed, under way or unreported."""
+        return bool(self.held_ids()) or (self._mover is not None and bool(self._mover.held_ids()))
 
     def stop(self, timeout_sec: float = 10.0, *, drain_sec: float = 0.0) -> bool:
         """Claim nothing more, end what runs, hand it back, report; False when that did not succeed in time.
@@ -98,6 +122,8 @@ class Processor:
             self._changed.wait_for(lambda: not self._load.running_ids(), drain_sec)
             self._load.interrupt(self._load.running_ids(), min(GRACE_SEC, timeout_sec / 2))
         deadline = time.monotonic() + timeout_sec
+        if self._mover is not None:
+            self._mover.stop(timeout_sec)
         for thread in self._threads:
             thread.join(max(0.0, deadline - time.monotonic()))
         self._courier.give_up()

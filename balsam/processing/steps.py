@@ -1,4 +1,4 @@
-"""Do the next step of one job: staging, a hook, or the handling of an error.
+"""Do the next step of one job: links to files of parents, a hook, or the handling of an error.
 
 `perform` uses no database and never raises: whatever goes wrong fails this one job, with the reason.
 """
@@ -12,7 +12,6 @@ from balsam.exceptions import StepError, StepInterrupted
 from balsam.processing.hooks import HOOK_TIMEOUT_SEC, POSTPROCESS, PREPROCESS, HookKind, run_hook
 from balsam.processing.interruption import Interruption
 from balsam.processing.parents import link_parents
-from balsam.processing.staging import stage_in, stage_out
 from balsam.schemas.jobs import StepResult, StepSpec
 from balsam.states import JobState as S
 
@@ -73,7 +72,7 @@ def _outcome(step: _Step) -> _Outcome:
     action = _ACTIONS.get(spec.state)
     if action is None:
         raise StepError(f"Nothing is to be done for a job that is {spec.state.value}.")
-    if spec.problem and action is not _stage_out:
+    if spec.problem:
         raise StepError(spec.problem)
     _make_workdir(spec.workdir)
     return action(step)
@@ -89,10 +88,9 @@ def _make_workdir(path: str) -> None:
         ) from error
 
 
-def _stage_in(step: _Step) -> _Outcome:
-    # Links come second: a name that is staged in is never linked over, also when this is done again.
-    notes = stage_in(step.spec, step.interruption)
-    return S.STAGED_IN, notes + link_parents(step.spec, step.interruption)
+def _link(step: _Step) -> _Outcome:
+    # What was brought in is there already: its names are never linked over.
+    return S.STAGED_IN, link_parents(step.spec, step.interruption)
 
 
 def _preprocess(step: _Step) -> _Outcome:
@@ -103,10 +101,6 @@ def _preprocess(step: _Step) -> _Outcome:
 def _postprocess(step: _Step) -> _Outcome:
     step.run_hook(POSTPROCESS, step.spec.postprocess)
     return S.POSTPROCESSED, []
-
-
-def _stage_out(step: _Step) -> _Outcome:
-    return S.JOB_FINISHED, stage_out(step.spec, step.interruption)
 
 
 def _handle(step: _Step) -> _Outcome:
@@ -127,12 +121,11 @@ def _handle(step: _Step) -> _Outcome:
 
 
 _ACTIONS: Mapping[S, Callable[[_Step], _Outcome]] = {
-    S.READY: _stage_in,
+    S.READY: _link,
     S.STAGED_IN: _preprocess,
     S.RUN_DONE: _postprocess,
     S.RUN_ERROR: _handle,
     S.RUN_TIMEOUT: _handle,
-    S.POSTPROCESSED: _stage_out,
 }
 
 

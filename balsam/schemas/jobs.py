@@ -115,9 +115,6 @@ class StepSpec:
     postprocess: str = ""
     post_error_handler: bool = False
     post_timeout_handler: bool = False
-    stage_in_url: str = ""
-    stage_out_url: str = ""
-    stage_out_files: str = ""
     input_files: str = ""
     #: In order of creation.
     parents: tuple[ParentDir, ...] = ()

@@ -28,6 +28,7 @@ from balsam.schemas.sessions import (
     SessionRequest,
     StepClaimRequest,
 )
+from balsam.schemas.transfers import TransferClaim, TransferClaimRequest, TransferResult
 
 __all__ = ["OPERATIONS", "Argument", "Signature"]
 
@@ -76,6 +77,8 @@ OPERATIONS: Mapping[str, Signature] = {
     "steps.claim": Signature((("request", StepClaimRequest),), list[StepSpec]),
     "steps.report": Signature((_SESSION, ("results", Sequence[StepResult])), ReportReply),
     "steps.revoked": Signature((_SESSION, _IDS), list[str]),
+    "transfers.claim": Signature((("request", TransferClaimRequest),), TransferClaim),
+    "transfers.report": Signature((_SESSION, ("results", Sequence[TransferResult])), ReportReply),
     "batch_jobs.intend": Signature((("request", BatchJobRequest),), BatchJobInfo, makes=True),
     "batch_jobs.list": Signature((("live_only", bool, True), ("ids", Sequence[int], ())), list[BatchJobInfo]),
     "batch_jobs.begin": Signature(

@@ -255,6 +255,37 @@ _BATCH_JOB = Resource(
     verbs=frozenset(("create", "update")),
 )
 
+_TRANSFER = Resource(
+    name="transfer",
+    path="/transfers/",
+    fields={
+        "id": _ID,
+        "job_id": _read("int"),
+        "slot": _read("text"),
+        "direction": _read("text"),
+        "local_path": _read("text"),
+        "remote_path": _read("text"),
+        "location_alias": _read("text"),
+        "recursive": _read("flag"),
+        "state": _later("text"),
+        "task_id": _later("text", max_length=100),
+        "transfer_info": _later("json"),
+        "attempts": _read("int"),
+        "last_update": _read("time"),
+    },
+    filters={
+        "id": Filter(kind="int", many=True),
+        "site_id": Filter(kind="int", many=True),
+        "job_id": Filter(kind="int", many=True),
+        "state": Filter(kind="text", many=True),
+        "direction": Filter(kind="text"),
+        "job_state": Filter(kind="state"),
+        "tags": Filter(kind="text", many=True),
+    },
+    orders=("id", "last_update"),
+    verbs=frozenset(("update",)),
+)
+
 _EVENT = Resource(
     name="event",
     path="/events/",
@@ -282,5 +313,5 @@ _EVENT = Resource(
 )
 
 RESOURCES: Mapping[str, Resource] = {
-    resource.name: resource for resource in (_SITE, _APP, _JOB, _BATCH_JOB, _EVENT)
+    resource.name: resource for resource in (_SITE, _APP, _JOB, _BATCH_JOB, _TRANSFER, _EVENT)
 }

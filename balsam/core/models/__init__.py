@@ -10,6 +10,7 @@ from balsam.core.models.launch import QueuedLaunch
 from balsam.core.models.session import Session
 from balsam.core.models.site import Site
 from balsam.core.models.source import safe_select
+from balsam.core.models.transfer import TransferItem
 from balsam.core.reports import error_report, process_job_times, throughput_report, utilization_report
 from balsam.exceptions import InvalidParentsError, InvalidStateError, NoApplication
 from balsam.states import (
@@ -43,6 +44,7 @@ __all__ = [
     "Session",
     "Site",
     "Token",
+    "TransferItem",
     "error_report",
     "from_time_string",
     "get_time_string",

@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.contrib.postgres.indexes import GinIndex
 from django.db import models
@@ -17,6 +17,9 @@ from balsam.core.models.site import FIRST_SITE, Site
 from balsam.core.models.source import SourceManager
 from balsam.core.models.tracking import TrackedModel
 from balsam.states import END_STATES, RUNNABLE_STATES, STATES, JobState
+
+if TYPE_CHECKING:
+    from balsam.core.models.transfer import TransferItem
 
 #: Columns that only the core writes.
 CORE_COLUMNS = frozenset(
@@ -177,6 +180,8 @@ class BalsamJob(JobBehaviour, TrackedModel):
 
     #: Parents to be linked when the job is first saved.
     _new_parents: tuple[uuid.UUID, ...] = ()
+    #: Transfers to be added then.
+    _new_transfers: "tuple[TransferItem, ...]" = ()
 
     def refresh_from_db(
         self,

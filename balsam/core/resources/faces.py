@@ -15,6 +15,7 @@ from balsam.core.models import (
     JobEvent,
     QueuedLaunch,
     Site,
+    TransferItem,
 )
 from balsam.core.models.application import full_name
 from balsam.core.models.site import FIRST_SITE
@@ -182,6 +183,27 @@ def _status_info(row: QueuedLaunch) -> dict[str, str]:
     return {name: value for name, value in known.items() if value}
 
 
+# -- transfers ----------------------------------------------------------------------------------------
+
+_TRANSFER_COLUMNS = (
+    *("id", "slot", "direction", "local_path", "remote_path", "location_alias", "recursive", "state"),
+    *("task_id", "transfer_info", "attempts"),
+)
+
+
+def _transfer_records(rows: Sequence[TransferItem]) -> list[Record]:
+    jobs = BalsamJob.objects.filter(pk__in={row.job_id for row in rows}).values_list("pk", "number")
+    numbers = dict(jobs)
+    return [
+        {
+            **{name: getattr(row, name) for name in _TRANSFER_COLUMNS},
+            "job_id": numbers.get(row.job_id),
+            "last_update": _time(row.last_update),
+        }
+        for row in rows
+    ]
+
+
 # -- events ------------------------------------------------------------------------------------------
 
 
@@ -285,6 +307,21 @@ FACES: Mapping[str, Face] = {
             "filter_tags": _tags("filter_tags"),
         },
         orders={"id": "pk", "start_time": "started"},
+    ),
+    "transfer": Face(
+        model=TransferItem,
+        owned=lambda caller: Q(job__site_id__in=_sites_of(caller)),
+        to_records=_transfer_records,
+        filters={
+            "id": _is("pk__in"),
+            "site_id": _is("job__site_id__in"),
+            "job_id": _is("job__number__in"),
+            "state": _is("state__in"),
+            "direction": _is("direction"),
+            "job_state": _is("job__state"),
+            "tags": _tags("job__tags"),
+        },
+        orders={"id": "pk", "last_update": "last_update"},
     ),
     "event": Face(
         model=JobEvent,

@@ -8,16 +8,25 @@ from django.db import IntegrityError, transaction
 from django.db.models.functions import Now
 
 from balsam.core import batch_jobs, inserting, transitions
-from balsam.core.models import ApplicationDefinition, BalsamJob, JobEvent, QueuedLaunch, Site
+from balsam.core.models import (
+    ApplicationDefinition,
+    BalsamJob,
+    JobEvent,
+    QueuedLaunch,
+    Site,
+    TransferItem,
+)
 from balsam.core.models.application import full_name
 from balsam.core.models.site import FIRST_SITE
 from balsam.core.owners import own_sites, require_site
 from balsam.core.resources.faces import JOB_COLUMNS
 from balsam.core.resources.lowering import handlers, is_of_sites, is_python, lower, lower_jobs
+from balsam.core.resources.slots import check_slots, filled_slots
 from balsam.exceptions import ConflictError, InvalidParentsError, NotAllowedError, NotFoundError, UsageError
 from balsam.schemas.accounts import AccountId
 from balsam.schemas.batch_jobs import BatchJobRequest
 from balsam.schemas.resources import Record
+from balsam.states import TransferState
 
 __all__ = ["CREATE", "UPDATE"]
 
@@ -52,6 +61,7 @@ def _create_apps(caller: int | None, records: Sequence[Record]) -> list[Applicat
     with transaction.atomic():
         for record in records:
             require_site(caller, record["site_id"])
+            check_slots(record["transfers"])
             name = full_name(record["name"], record["site_id"])
             python_exe = record.pop("python_exe")
             app = ApplicationDefinition(**{**record, "name": name})
@@ -63,6 +73,7 @@ def _create_apps(caller: int | None, records: Sequence[Record]) -> list[Applicat
 
 def _update_app(app: ApplicationDefinition, patch: Record) -> None:
     """Change an application; jobs follow a new name."""
+    check_slots(patch.get("transfers") or {})
     before, had_handlers = app.name, handlers(app)
     python_exe = patch.pop("python_exe", None)
     if "name" in patch:
@@ -95,7 +106,7 @@ def _create_jobs(caller: int | None, records: Sequence[Record]) -> list[BalsamJo
         app.pk: app
         for app in ApplicationDefinition.objects.filter(
             pk__in={record["app_id"] for record in records}, site__in=own_sites(caller)
-        )
+        ).select_related("site")
     }
     numbers = {number for record in records for number in record["parent_ids"]}
     parents = dict(
@@ -133,6 +144,7 @@ def _new_job(
     columns["pending_file_cleanup"] = bool(app.cleanup_files)
     job = BalsamJob(application=app.name, site_id=app.site_id, **handlers(app), **columns)
     job._new_parents = tuple(parents[number] for number in record["parent_ids"])
+    job._new_transfers = filled_slots(app, record["transfers"])
     return job
 
 
@@ -237,6 +249,19 @@ def _update_batch_job(row: QueuedLaunch, patch: Record) -> None:
     batch_jobs.request_batch_job_deletion(row.pk)
 
 
+def _update_transfer(item: TransferItem, patch: Record) -> None:
+    """Change a transfer; a new state is the business of its job, too."""
+    if "state" in patch:
+        state = patch["state"]
+        if state not in list(TransferState):
+            raise UsageError(f"{state!r} is no state of a transfer: {', '.join(TransferState)}.")
+        transitions.change_transfer(item.pk, state, patch.get("task_id"), patch.get("transfer_info"))
+        return
+    for name, value in patch.items():
+        setattr(item, name, value)
+    item.save(update_fields=list(patch))
+
+
 #: Resource -> make objects from checked records; all or none.
 CREATE: Mapping[str, Callable[[int | None, Sequence[Record]], list[Any]]] = {
     "site": _create_sites,
@@ -250,4 +275,5 @@ UPDATE: Mapping[str, Callable[[Any, Record], None]] = {
     "app": _update_app,
     "job": _update_job,
     "batch_job": _update_batch_job,
+    "transfer": _update_transfer,
 }

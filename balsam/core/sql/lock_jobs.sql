@@ -4,9 +4,12 @@ SELECT j.job_id, j.name, j.state, j.attempt, j.session_id, j.pending_parents, j.
        a.id IS NOT NULL AS app_known,
        coalesce(a.preprocess, '') <> '' AS has_preprocess,
        coalesce(a.postprocess, '') <> '' AS has_postprocess,
-       j.stage_in_url <> '' OR (j.input_files <> '' AND EXISTS
-           (SELECT 1 FROM core_jobdependency d WHERE d.child_id = j.job_id)) AS stages_in,
-       j.stage_out_url <> '' AND j.stage_out_files <> '' AS stages_out,
+       j.stage_in_url ~ '\S' OR EXISTS (SELECT FROM core_transferitem t
+           WHERE t.job_id = j.job_id AND t.direction = 'in' AND t.slot <> '') AS transfers_in,
+       j.input_files <> '' AND EXISTS
+           (SELECT 1 FROM core_jobdependency d WHERE d.child_id = j.job_id) AS links_parents,
+       (j.stage_out_url ~ '\S' AND j.stage_out_files ~ '\S') OR EXISTS (SELECT FROM core_transferitem t
+           WHERE t.job_id = j.job_id AND t.direction = 'out' AND t.slot <> '') AS transfers_out,
        j.wait_for_parents, j.post_error_handler, j.post_timeout_handler, j.auto_timeout_retry,
        j.timeouts, j.max_timeout_retries, j.errors, j.max_error_retries, j.hook_moved
 FROM core_balsamjob j

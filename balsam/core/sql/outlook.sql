@@ -2,7 +2,7 @@
 SELECT
     count(*) FILTER (WHERE runnable AND misfit = '') AS runnable,
     count(*) FILTER (WHERE hook AND free) AS processable,
-    count(*) FILTER (WHERE NOT free) AS held,
+    count(*) FILTER (WHERE NOT free OR stuck) AS held,
     count(*) FILTER (WHERE runnable AND misfit <> '') AS unfit,
     count(*) FILTER (WHERE state IN ('CREATED', 'AWAITING_PARENTS')) AS waiting,
     count(*) FILTER (WHERE session_id = %(session_id)s) AS mine,
@@ -14,6 +14,10 @@ FROM (
     SELECT state, session_id, num_nodes, session_id IS NULL AS free,
         session_id IS NULL AND state IN ('PREPROCESSED', 'RESTART_READY') AS runnable,
         state IN ('READY', 'STAGED_IN', 'RUN_DONE', 'RUN_ERROR', 'RUN_TIMEOUT', 'POSTPROCESSED') AS hook,
+        -- Its transfer waits for something: whoever sees to that, it may take long.
+        session_id IS NULL AND state IN ('READY', 'POSTPROCESSED') AND EXISTS (
+            SELECT FROM core_transferitem t
+            WHERE t.job_id = core_balsamjob.job_id AND t.state = 'inactive') AS stuck,
         CASE
             WHEN num_nodes > %(max_nodes)s THEN 'large'
             WHEN %(serial_only)s AND (num_nodes > 1 OR ranks_per_node > 1) THEN 'parallel'

@@ -10,10 +10,13 @@ from dataclasses import dataclass, field, replace
 
 from balsam.core import notices, sql
 from balsam.core.lifecycle import Facts, settle
+from balsam.core.transitions.opening import open_transfers
 from balsam.states import END_STATES, HOOK_STATES, RUNNABLE_STATES
 from balsam.states import JobState as S
 
 _CLAIMABLE = frozenset(RUNNABLE_STATES + HOOK_STATES)
+#: Where jobs wait for transfers.
+_DIRECTIONS = {S.READY: "in", S.POSTPROCESSED: "out"}
 
 
 @dataclass(slots=True)
@@ -32,6 +35,8 @@ class Row:
     #: Its own hook has moved it and has not ended yet.
     hook_moved: bool
     return_code: int | None = None
+    #: What its transfers come from has changed while it waits for them.
+    is_restaged: bool = False
     is_changed: bool = False
 
     @property
@@ -57,6 +62,8 @@ class Batch:
 
     rows: dict[uuid.UUID, Row] = field(default_factory=dict)
     session_id: int | None = None
+    #: Of jobs that come to wait for transfers, those that were done before are not done again.
+    keeps_done_transfers: bool = False
     _events: list[_Event] = field(default_factory=list)
 
     @classmethod
@@ -140,8 +147,30 @@ class Batch:
             e_attempts=[e.attempt for e in events],
             e_session=self.session_id,
         )
+        self._stage(changed)
         self._tell(changed)
         return [row for row in changed if _has_ended(row)]
+
+    def restage(self, row: Row) -> None:
+        """Plan that the transfers a row waits for are made anew."""
+        row.is_restaged = row.is_changed = True
+
+    def _stage(self, changed: list[Row]) -> None:
+        """Close the transfers that jobs waited for and do no more, and open those they have come to."""
+        gone = [row for row in changed if row.stored in _DIRECTIONS and row.stored is not row.state]
+        if gone:
+            directions = [_DIRECTIONS[row.stored] for row in gone]
+            sql.run("close_transfers", ids=[str(row.job_id) for row in gone], directions=directions)
+        for state, direction in _DIRECTIONS.items():
+            come = [
+                row.job_id
+                for row in changed
+                if row.state is state
+                and (row.stored is not state or row.is_restaged)
+                and _waits_for(row, state)
+            ]
+            if come:
+                open_transfers(come, direction, keeps_done=self.keeps_done_transfers)
 
     def _tell(self, changed: list[Row]) -> None:
         topics = set()
@@ -154,6 +183,13 @@ class Batch:
                 topics.add(f"{notices.LOST} {row.held_by}")
         if topics:
             notices.notify(*topics)
+
+
+def _waits_for(row: Row, state: S) -> bool:
+    """Say whether a job in a state waits for transfers."""
+    return (state is S.READY and row.facts.transfers_in) or (
+        state is S.POSTPROCESSED and row.facts.stages_out
+    )
 
 
 def _has_ended(row: Row) -> bool:
@@ -170,14 +206,15 @@ def _uuid(value: object) -> uuid.UUID:
 
 
 def _row(columns: tuple[object, ...]) -> Row:
-    (job_id, name, state, attempt, session_id, pending, policy, app_known, has_pre, has_post, stages_in,
-     stages_out, wait, on_error, on_timeout, auto_retry, timeouts, max_timeouts, errors,
+    (job_id, name, state, attempt, session_id, pending, policy, app_known, has_pre, has_post, transfers_in,
+     links_parents, stages_out, wait, on_error, on_timeout, auto_retry, timeouts, max_timeouts, errors,
      max_errors, hook_moved) = columns  # fmt: skip
     facts = Facts(
         app_known=bool(app_known),
         has_preprocess=bool(has_pre),
         has_postprocess=bool(has_post),
-        stages_in=bool(stages_in),
+        transfers_in=bool(transfers_in),
+        links_parents=bool(links_parents),
         stages_out=bool(stages_out),
         wait_for_parents=bool(wait),
         pending_parents=_int(pending),

@@ -153,6 +153,8 @@ def replan(job_ids: Iterable[uuid.UUID], columns: Collection[str]) -> None:
         for row in batch.rows.values():
             if _is_unstarted(row):
                 _go_back(batch, row, columns)
+            elif row.state is S.POSTPROCESSED and row.held_by is None:
+                _restage(batch, row, not {"stage_out_url", "stage_out_files"}.isdisjoint(columns))
         batch.write()
 
 
@@ -161,8 +163,16 @@ def _go_back(batch: Batch, row: Row, columns: Collection[str]) -> None:
     needs_hook = "application" in columns and (row.facts.has_preprocess or not row.facts.app_known)
     if stages_anew and row.state is not S.READY:
         batch.enter(row, S.READY, "What is to be staged in was changed")
+    elif row.state is S.READY:
+        _restage(batch, row, "stage_in_url" in columns)
     elif needs_hook and row.state is S.PREPROCESSED:
         batch.enter(row, S.STAGED_IN, "The application was changed")
+    batch.settle(row)
+
+
+def _restage(batch: Batch, row: Row, is_changed: bool) -> None:
+    if is_changed:
+        batch.restage(row)
     batch.settle(row)
 
 

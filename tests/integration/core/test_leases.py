@@ -198,7 +198,7 @@ def test_an_application_that_is_gone_is_told_as_the_problem():
 def test_steps_are_claimed_oldest_first():
     add_app("hooked", preprocess="/bin/true")
     add_job(name="first", application="hooked")
-    add_job(name="second", stage_in_url="/data")
+    add_job(name="second", application="gone")
     session = open_session()
     specs = claims.claim_steps(StepClaimRequest(session_id=session, limit=5))
 

@@ -11,7 +11,7 @@ import httpx
 import pytest
 from django.db import connection
 
-from balsam.api import App, BatchJob, EventLog, Job, Site
+from balsam.api import App, BatchJob, EventLog, Job, Site, TransferItem
 from balsam.client.http import Http
 from balsam.core.models import Account, BalsamJob, Token
 from balsam.exceptions import (
@@ -19,6 +19,7 @@ from balsam.exceptions import (
     InvalidParentsError,
     LoginNeededError,
     NotFoundError,
+    RefusedError,
     ServerUnreachable,
     UsageError,
 )
@@ -252,3 +253,23 @@ def test_accounts_are_made_and_used_at_the_command_line(address: str, tmp_path: 
     assert run_balsam("auth", "status", env=env).returncode == 5
     mismatch = run_balsam("register", input=f"{address}\nbob\n{PASSWORD}\nother\n", env=env)
     assert mismatch.returncode == 2
+
+
+def test_transfers_are_read_and_changed_by_their_owner(alice: Http, address: str):
+    site = Site.objects.create("theta", "/sites/theta", transfer_locations={"far": "rsync://far"})
+    slots = {"data": {"required": True, "direction": "in", "local_path": "in.dat"}}
+    app = App.objects.create(site_id=site.id, name="Sum", command_template="true", transfers=slots)
+    job = Job.objects.create("w", app.id, transfers={"data": "far:/a"})
+    with pytest.raises(UsageError, match="no transfer location"):
+        Job.objects.create("x", app.id, transfers={"data": "fra:/a"})
+    (item,) = TransferItem.objects.filter(job_id=job.id, state="pending")
+    bob = log_in(address, "bob")
+    assert bob.request("GET", "/transfers/")["count"] == 0
+    assert bob.request("PATCH", "/transfers/", json=[{"id": item.id, "state": "done"}])["refused"]
+    active = {"state": "active", "task_id": "globus:7", "transfer_info": {"message": "half"}}
+    assert alice.request("PUT", f"/transfers/{item.id}", json=active)["task_id"] == "globus:7"
+    assert alice.request("PATCH", "/transfers/", json=[{"id": item.id, "state": "done"}])["changed"]
+    job.refresh_from_db()
+    assert job.state == "PREPROCESSED"
+    with pytest.raises(RefusedError, match="no state of a transfer"):
+        alice.request("PUT", f"/transfers/{item.id}", json={"state": "nonsense"})

@@ -24,9 +24,9 @@ def test_a_plain_job_goes_through_in_two_steps():
         ({"pending_parents": 1}, S.AWAITING_PARENTS),
         ({"pending_parents": 1, "wait_for_parents": False}, S.PREPROCESSED),
         ({"pending_parents": 1, "failed_parents": 1}, S.FAILED),
-        ({"stages_in": True}, S.READY),
+        ({"transfers_in": True}, S.READY),
         ({"has_preprocess": True}, S.STAGED_IN),
-        ({"stages_in": True, "has_preprocess": True}, S.READY),
+        ({"transfers_in": True, "has_preprocess": True}, S.READY),
         ({"app_known": False}, S.READY),
     ],
 )
@@ -76,7 +76,14 @@ def test_after_a_timeout(facts: dict[str, object], expected: S):
 
 
 def all_facts() -> list[Facts]:
-    flags = ("app_known", "has_preprocess", "has_postprocess", "stages_in", "stages_out", "wait_for_parents")
+    flags = (
+        "app_known",
+        "has_preprocess",
+        "has_postprocess",
+        "transfers_in",
+        "stages_out",
+        "wait_for_parents",
+    )
     handlers = ("post_error_handler", "post_timeout_handler", "auto_timeout_retry")
     return [
         Facts(**dict(zip((*flags, *handlers), bits, strict=True)), pending_parents=parents)

@@ -9,7 +9,7 @@ from balsam.processing import steps
 from balsam.processing.interruption import Interruption
 from balsam.processing.steps import hand_back, perform
 from balsam.schemas.jobs import StepResult, StepSpec
-from balsam.states import HOOK_STATES
+from balsam.states import STEP_STATES
 from balsam.states import JobState as S
 from tests.unit.processing.specs import parent_dir, step_spec
 
@@ -21,40 +21,37 @@ def result_of(spec: StepSpec) -> StepResult:
     return result
 
 
-def test_staging_in_makes_the_working_directory_and_ends_staged_in(tmp_path: Path):
-    (tmp_path / "a").write_text("a")
+def test_linking_makes_the_working_directory_and_keeps_what_was_brought_in(tmp_path: Path):
     parent = parent_dir(tmp_path / "parent")
     Path(parent.workdir, "a").write_text("parent's")
     workdir = tmp_path / "data" / "wf" / "job"
-    spec = step_spec(workdir, stage_in_url=f"{tmp_path}/a", input_files="a", parents=(parent,))
+    spec = step_spec(workdir, input_files="a", parents=(parent,))
+    workdir.mkdir(parents=True)
+    (workdir / "a").write_text("a")
     for _ in range(2):
         assert result_of(spec).to_state is S.STAGED_IN
         assert (workdir / "a").read_text() == "a"
         assert sorted(os.listdir(workdir)) == ["a", f"a_{parent.job_id[:8]}"]
 
 
-def test_notes_of_staging_are_the_message(tmp_path: Path):
-    spec = step_spec(tmp_path, S.POSTPROCESSED, stage_out_files="x*", stage_out_url="/y")
+def test_notes_of_linking_are_the_message(tmp_path: Path):
+    spec = step_spec(tmp_path / "job", input_files="x*", parents=(parent_dir(tmp_path / "parent"),))
     result = result_of(spec)
-    assert result.to_state is S.JOB_FINISHED
-    assert result.message == "Nothing to stage out matches 'x*'"
+    assert result.to_state is S.STAGED_IN
+    assert result.message == "'x*' matches nothing in any parent"
 
 
 def test_a_failed_step_fails_the_job_with_the_reason(tmp_path: Path):
-    result = result_of(step_spec(tmp_path, stage_in_url="/no/such/file"))
+    parent = parent_dir(tmp_path / "parent")
+    result = result_of(step_spec(tmp_path / "job", input_files="../x", parents=(parent,)))
     assert result.to_state is S.FAILED
-    assert "'/no/such/file' matches no file" in result.message
+    assert "leads out of the working directory" in result.message
 
 
 @pytest.mark.parametrize("state", [S.READY, S.STAGED_IN, S.RUN_DONE, S.RUN_ERROR, S.RUN_TIMEOUT])
 def test_a_job_with_a_problem_fails_with_it(tmp_path: Path, state: S):
     result = result_of(step_spec(tmp_path, state, problem="There is no application named 'x'."))
     assert (result.to_state, result.message) == (S.FAILED, "There is no application named 'x'.")
-
-
-def test_results_are_staged_out_even_if_the_application_has_been_removed(tmp_path: Path):
-    spec = step_spec(tmp_path, S.POSTPROCESSED, problem="no application")
-    assert result_of(spec).to_state is S.JOB_FINISHED
 
 
 @pytest.mark.parametrize("state", [S.RUN_ERROR, S.RUN_TIMEOUT])
@@ -69,7 +66,7 @@ def test_a_working_directory_that_cannot_be_made_fails_the_job(tmp_path: Path):
     assert f"Cannot use the working directory {tmp_path}/file/job: not a directory" in result.message
 
 
-@pytest.mark.parametrize("state", [state for state in S if state not in HOOK_STATES])
+@pytest.mark.parametrize("state", [state for state in S if state not in STEP_STATES])
 def test_a_state_without_a_step_fails_the_job(tmp_path: Path, state: S):
     assert "Nothing is to be done" in result_of(step_spec(tmp_path, state)).message
 
@@ -79,7 +76,7 @@ def test_any_exception_is_contained(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     def break_down(*_: object) -> list[str]:
         raise error
 
-    monkeypatch.setattr(steps, "stage_in", break_down)
+    monkeypatch.setattr(steps, "link_parents", break_down)
     result = result_of(step_spec(tmp_path))
     assert result.to_state is S.FAILED
     assert "surprise" in result.message

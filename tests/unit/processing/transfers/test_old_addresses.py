@@ -1,3 +1,5 @@
+"""Addresses of the database generation, on this machine; what they meant before there were transfers."""
+
 import os
 import shlex
 from pathlib import Path
@@ -7,9 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from balsam.exceptions import StepError
-from balsam.processing.interruption import Interruption
-from balsam.processing.staging import local_path, stage_in, stage_out
-from tests.unit.processing.specs import step_spec
+from tests.unit.processing.transfers.carried import carried, transfer_spec
 
 
 @pytest.fixture
@@ -27,11 +27,24 @@ def archive(tmp_path: Path) -> Path:
 
 
 def take_in(workdir: Path, url: str) -> list[str]:
-    return stage_in(step_spec(workdir, stage_in_url=url), Interruption())
+    notes = []
+    for word in shlex.split(url):
+        notes += _done(workdir, direction="in", remote_path=word, local_path=".")
+    return notes
 
 
 def bring_out(workdir: Path, files: str, url: str) -> list[str]:
-    return stage_out(step_spec(workdir, stage_out_files=files, stage_out_url=url), Interruption())
+    notes = []
+    for word in shlex.split(url):
+        notes += _done(workdir, direction="out", remote_path=word, local_path=files)
+    return notes
+
+
+def _done(workdir: Path, **fields: str) -> list[str]:
+    result = carried(transfer_spec(workdir, **fields))
+    if result.state != "done":
+        raise StepError(result.message)
+    return result.message.splitlines()
 
 
 @pytest.mark.parametrize("prefix", ["", "local:", "LOCAL:"])
@@ -72,22 +85,36 @@ def test_colons_of_a_path_are_kept(workdir: Path, archive: Path):
 
 
 def test_staging_in_nothing_fails_with_the_pattern(workdir: Path, archive: Path):
-    with pytest.raises(StepError, match=r"'local:.*/missing\*' matches no file"):
+    with pytest.raises(StepError, match=r"'/.*/missing\*' matches no file"):
         take_in(workdir, f"local:{archive}/missing*")
 
 
-@pytest.mark.parametrize("url", ["scp:host:/x", "gsiftp://host/x", "http://host/x", "user@host:/x", ":x"])
-def test_other_transports_are_refused_clearly(workdir: Path, archive: Path, url: str):
-    with pytest.raises(StepError, match="not available yet"):
-        take_in(workdir, url)
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("gsiftp://host/x", "no transport 'gsiftp'"),
+        ("user@host:/x", "Write scp:user@host:/x"),
+        (":x", "no transport ''"),
+        ("scp:-oProxyCommand=x:/y", "Cannot read the address"),
+        ("rsync:/no/host", "Cannot read the address"),
+        ("http:/x", "Cannot read the address"),
+        ("local:", "no path"),
+        ("local:a\nb", "a line break"),
+    ],
+)
+def test_what_cannot_be_read_is_refused_clearly(workdir: Path, archive: Path, url: str, words: str):
+    with pytest.raises(StepError, match=words):
+        take_in(workdir, shlex.quote(url))
     (workdir / "a").touch()
-    with pytest.raises(StepError, match="not available yet"):
+    with pytest.raises(StepError, match=words):
+        bring_out(workdir, "a", shlex.quote(url))
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:1/x", "link:/tmp"])
+def test_results_do_not_go_where_files_only_come_from(workdir: Path, url: str):
+    (workdir / "a").touch()
+    with pytest.raises(StepError, match=r"only brought in|cannot be linked"):
         bring_out(workdir, "a", url)
-
-
-def test_a_url_without_a_path_is_refused():
-    with pytest.raises(StepError, match="no path"):
-        local_path("local:")
 
 
 def test_files_and_directories_are_staged_out_to_every_destination(
@@ -161,7 +188,7 @@ def test_a_file_that_two_patterns_match_is_copied_once(workdir: Path, archive: P
 
 #: Anything a user may type; the quoting is that of a shell.
 typed_names = st.text(
-    st.characters(exclude_characters="/\0", exclude_categories=("Cs",)), min_size=1, max_size=30
+    st.characters(exclude_characters="/\0\n\r", exclude_categories=("Cs",)), min_size=1, max_size=30
 ).filter(lambda name: name not in (".", ".."))
 
 

@@ -1,0 +1,103 @@
+"""Files of this machine: copied, or linked where that is asked for."""
+
+import os
+
+from balsam.exceptions import StepError, StorageFullError, TransferWait
+from balsam.lib.beneath import relative_parts
+from balsam.platform.transfer import Batch, Desk, Move, Placing
+from balsam.processing.copying import Copier, put
+from balsam.processing.interruption import Interruption
+from balsam.processing.patterns import matches
+from balsam.processing.transfers.placing import opened
+
+__all__ = ["ByCopy", "ByLink"]
+
+
+class ByCopy:
+    """``local:PATH``."""
+
+    how: Placing = "copy"
+
+    def carry(self, batch: Batch, desk: Desk) -> None:
+        """Copy what each move names."""
+        for move in batch.moves:
+            desk.check()
+            try:
+                if batch.direction == "in":
+                    desk.arrived(move, _sources(move), self.how)
+                else:
+                    self._send(move, desk)
+            except StorageFullError as error:
+                raise TransferWait(f"{error}\nIt goes on when there is room.") from error
+            except StepError as error:
+                desk.failed(move, str(error), is_final=True)
+
+    def _send(self, move: Move, desk: Desk) -> None:
+        size = 0
+        for source in move.local:
+            size += _send_one(move, source, desk)
+        desk.sent(move, size)
+
+
+class ByLink(ByCopy):
+    """``link:PATH``: the working directory gets a link to it."""
+
+    how: Placing = "link"
+
+    def _send(self, move: Move, desk: Desk) -> None:
+        raise StepError("Results cannot be linked to elsewhere: take `local:` instead of `link:`.")
+
+
+def _sources(move: Move) -> list[str]:
+    """Return what a move in names; raises StepError when there is nothing."""
+    if move.is_pattern:
+        found = [os.path.abspath(path) for path in matches(os.path.expanduser(move.remote))]
+    else:
+        found = [move.remote] if os.path.lexists(move.remote) else []
+    if not found:
+        raise StepError(
+            f"Nothing to stage in: {move.remote!r} matches no file or directory on this machine. "
+            "Correct the job's stage_in_url, then set its state to CREATED."
+        )
+    if move.top:
+        top = os.path.realpath(move.top) + "/"
+        for path in found:
+            if not f"{os.path.realpath(path)}/".startswith(top):
+                raise StepError(f"{path} leads out of {move.top}, to which the location is confined.")
+    return found
+
+
+def _send_one(move: Move, source: str, desk: Desk) -> int:
+    interruption = _Checks(desk)
+    if move.is_directory:
+        directory = os.path.expanduser(move.remote)
+        if not os.path.isdir(directory):
+            raise StepError(
+                f"Cannot stage out to {move.remote!r}: {directory} is not an existing directory. "
+                f"Make it with `mkdir -p {directory}`, then set the job's state to RUN_DONE."
+            )
+        copier = Copier(directory, interruption)
+        copier.copy(source)
+        return copier.size_bytes
+    if os.path.isdir(source) and not move.recursive:
+        raise StepError(f"{source} is a directory, and the slot is of a file: give it recursive=True.")
+    top = move.top or os.path.dirname(move.remote) or "/"
+    parts = relative_parts(os.path.relpath(move.remote, top))
+    copier = Copier(move.remote, interruption, stays_inside=bool(move.top))
+    is_tree = os.path.isdir(source)
+    with opened(top, parts if is_tree and not parts else parts[:-1], move.remote) as directory_fd:
+        copier.directory = os.path.dirname(move.remote)
+        put(copier, source, directory_fd, parts[-1])
+    return copier.size_bytes
+
+
+class _Checks(Interruption):
+    """The desk's word to end, as a copier asks for it."""
+
+    def __init__(self, desk: Desk) -> None:
+        super().__init__()
+        self._desk = desk
+
+    def check(self) -> None:
+        """Raise StepInterrupted when the work is to end."""
+        self._desk.check()

@@ -1,0 +1,163 @@
+"""rsync over the user's ssh: one run for a whole batch, however many working directories it is for."""
+
+import os
+import shutil
+from collections import Counter
+from collections.abc import Sequence
+
+from balsam.exceptions import TransferWait
+from balsam.platform.transfer import Answer, Batch, Desk, Move, rsync
+
+__all__ = ["ByRsync"]
+
+_FINAL = ("No such file or directory", "Permission denied")
+
+
+class ByRsync:
+    """``rsync:[USER@]HOST:PATH``."""
+
+    def carry(self, batch: Batch, desk: Desk) -> None:
+        """Copy between the scratch directory and the other end, where paths are the same."""
+        if batch.direction == "out":
+            self._send(batch, desk)
+            return
+        for move in batch.moves:
+            if not move.is_pattern and rsync.is_refused(move.remote):
+                words = f"rsync brings no file whose name has wildcards and `\\`: {move.remote!r}. Take scp."
+                desk.failed(move, words, is_final=True)
+        listed = [move for move in batch.moves if not (move.is_pattern or rsync.is_refused(move.remote))]
+        if listed:
+            links = self._bring(batch, listed, desk, follows_links=False)
+            if links:
+                self._bring(batch, links, desk, follows_links=True)
+        for move in batch.moves:
+            if move.is_pattern:
+                self._bring_pattern(batch, move, desk)
+
+    def _bring(self, batch: Batch, moves: Sequence[Move], desk: Desk, *, follows_links: bool) -> list[Move]:
+        """Bring what is named by itself; return the moves that brought nothing but a link."""
+        ssh = desk.ssh_options()
+        answer = desk.run(rsync.bring(batch.place, moves, desk.scratch, ssh, follows_links=follows_links))
+        links = []
+        left = Counter(rsync.relative(move.remote) for move in moves)
+        for move in moves:
+            name = rsync.relative(move.remote)
+            path = os.path.join(desk.scratch, name.rstrip("/"))
+            left[name] -= 1
+            said = rsync.words_of(move.remote, answer.stderr) if answer.returncode else ""
+            if os.path.islink(path) and not follows_links:
+                os.unlink(path)
+                links.append(move)
+            elif _is_whole(move, path, answer) and not said:
+                desk.arrived(move, [path], "copy" if left[name] else "move")
+            elif not _is_of_all(answer):
+                desk.failed(move, said or _words(move, answer), is_final=_is_final(said))
+        self._tell(answer, moves, desk)
+        return links
+
+    def _bring_pattern(self, batch: Batch, move: Move, desk: Desk) -> None:
+        directory = os.path.join(desk.scratch, f"pattern-{move.item_id}")
+        os.makedirs(directory, exist_ok=True)
+        answer = desk.run(rsync.bring_pattern(batch.place, move, directory, desk.ssh_options()))
+        found = sorted(name for name in os.listdir(directory) if name != ".rsync-partial")
+        if answer.returncode == 0 and found:
+            desk.arrived(move, [os.path.join(directory, name) for name in found])
+        elif not _is_of_all(answer):
+            words = answer.words if answer.returncode else f"Nothing matches {move.remote!r} there."
+            desk.failed(move, words, is_final=_is_final(words) or not answer.returncode)
+        self._tell(answer, [move], desk)
+
+    def _send(self, batch: Batch, desk: Desk) -> None:
+        top = os.path.join(desk.scratch, "out")
+        shutil.rmtree(top, ignore_errors=True)
+        sizes: dict[int, int] = {}
+        names: list[str] = []
+        for move in batch.moves:
+            desk.check()
+            missing = [path for path in move.local if not os.path.exists(path)]
+            if missing:
+                desk.failed(move, f"There is no {missing[0]} to be taken out.", is_final=True)
+                continue
+            sizes[move.item_id] = 0
+            for source in move.local:
+                target = move.target_of(source)
+                name = rsync.relative(target.rstrip("/"))
+                sizes[move.item_id] += _link_tree(source, os.path.join(top, name))
+                names.append(name)
+        moves = [move for move in batch.moves if move.item_id in sizes]
+        if not names:
+            for move in moves:
+                desk.sent(move, 0)
+            return
+        is_home = not moves[0].remote.startswith("/")
+        answer = desk.run(rsync.send(batch.place, names, top, desk.ssh_options(), is_home=is_home))
+        for move in moves:
+            said = rsync.words_of(move.remote, answer.stderr) if answer.returncode else ""
+            if answer.returncode == 0:
+                desk.sent(move, sizes[move.item_id])
+            elif not _is_of_all(answer):
+                desk.failed(move, said or answer.words, is_final=_is_final(said))
+        self._tell(answer, moves, desk)
+
+    def _tell(self, answer: Answer, moves: Sequence[Move], desk: Desk) -> None:
+        """Raise TransferWait for what concerns no single file; fail the rest when trying again may help."""
+        if answer.returncode == 0:
+            return
+        if rsync.is_disk_full(answer.stderr):
+            raise TransferWait(f"No room is left: {answer.words}\nIt goes on when there is.")
+        if rsync.is_lost(answer.returncode):
+            desk.ssh_options()  # tells, where the connection is gone for good
+            raise ConnectionError(answer.words)
+
+
+def _is_of_all(answer: Answer) -> bool:
+    return answer.returncode != 0 and (rsync.is_disk_full(answer.stderr) or rsync.is_lost(answer.returncode))
+
+
+def _is_whole(move: Move, path: str, answer: Answer) -> bool:
+    """Say whether what is there is all of it: files appear at once, trees bit by bit."""
+    if not os.path.lexists(path):
+        return False
+    return answer.returncode == 0 or (not move.recursive and not os.path.isdir(path))
+
+
+def _words(move: Move, answer: Answer) -> str:
+    if answer.returncode:
+        return answer.words
+    return f"{move.remote} is no file. A directory needs recursive=True in its slot."
+
+
+def _is_final(words: str) -> bool:
+    return any(text in words for text in _FINAL)
+
+
+def _link_tree(source: str, target: str) -> int:
+    """Have a file or directory appear under another name too, without copying where that can be."""
+    os.makedirs(os.path.dirname(target), exist_ok=True)
+    if os.path.lexists(target) and not os.path.isdir(target):
+        os.unlink(target)
+    if not os.path.isdir(source):
+        return _link_file(source, target)
+    size = 0
+    for folder, folders, files in os.walk(source):
+        there = os.path.normpath(os.path.join(target, os.path.relpath(folder, source)))
+        os.makedirs(there, exist_ok=True)
+        shutil.copystat(folder, there)
+        for name in files:
+            size += _link_file(os.path.join(folder, name), os.path.join(there, name), is_top=False)
+        for name in folders:
+            if os.path.islink(os.path.join(folder, name)):
+                os.symlink(os.readlink(os.path.join(folder, name)), os.path.join(there, name))
+    return size
+
+
+def _link_file(source: str, target: str, *, is_top: bool = True) -> int:
+    if os.path.islink(source) and not is_top:
+        os.symlink(os.readlink(source), target)
+        return 0
+    real = os.path.realpath(source)
+    try:
+        os.link(real, target)
+    except OSError:  # on another file system, or somebody else's
+        shutil.copy2(real, target)
+    return os.stat(target).st_size

@@ -1,0 +1,192 @@
+"""Carry one batch: give it to its transport, and turn what comes of it into results, whatever happens."""
+
+import logging
+import random
+import time
+from collections.abc import Callable, Mapping, Sequence
+
+from balsam.exceptions import (
+    BalsamError,
+    StepError,
+    StepInterrupted,
+    StorageFullError,
+    TransferWait,
+    UsageError,
+)
+from balsam.platform.transfer import Answer, CommandLine, Move, Placing, load_transport
+from balsam.processing.interruption import Interruption
+from balsam.processing.transfers import commands
+from balsam.processing.transfers.lanes import Lane, lane_for
+from balsam.processing.transfers.logins import Logins
+from balsam.processing.transfers.placing import place_arrived
+from balsam.processing.transfers.planning import Plan, as_batch
+from balsam.schemas.transfers import TransferResult, TransferSpec
+from balsam.states import TransferState as T
+
+__all__ = ["MAX_TRIES", "Carrier", "given_up", "handed_back"]
+
+log = logging.getLogger(__name__)
+
+#: Starts of no avail after which a transfer is given up.
+MAX_TRIES = 5
+_FIRST_PAUSE_SEC = 2.0
+_LONGEST_PAUSE_SEC = 300.0
+#: Between two looks at whether what is waited for has come: a login, a host, room on a disk.
+_WAIT_SEC = 15.0
+
+
+class Carrier:
+    """The desk of one batch. ``on_result`` is called for each transfer, once, from this thread."""
+
+    def __init__(
+        self,
+        plans: Sequence[Plan],
+        logins: Logins,
+        interruption: Interruption,
+        on_result: Callable[[TransferResult], None],
+        environ: Mapping[str, str],
+    ) -> None:
+        self.scratch = ""
+        self._plans = {one.spec.item_id: one for one in plans}
+        self._left = dict(self._plans)
+        self._batch = as_batch(plans)
+        self._logins = logins
+        self._interruption = interruption
+        self._on_result = on_result
+        self._environ = environ
+        self._began = time.monotonic()
+        self._has_failed = False
+
+    def carry(self) -> None:
+        """Do the batch; every transfer of it has a result then, and nothing is raised."""
+        what = f"{self._batch.direction} {self._batch.place}"
+        try:
+            transport = load_transport(self._batch.place.transport)
+            with lane_for(next(iter(self._plans.values())).spec.data_path, what) as lane:
+                self._carry_in(lane, transport.carry)
+        except StepInterrupted:
+            self._rest(handed_back, "Interrupted; it is begun again")
+        except TransferWait as error:
+            self._rest(_waiting, str(error))
+        except (StepError, UsageError) as error:
+            self._rest(given_up, str(error))
+        except (OSError, BalsamError) as error:
+            self._rest(_failed, str(error))
+        except Exception as error:
+            log.exception("The transport of %s broke", what)
+            self._rest(_failed, f"The transport broke: {type(error).__name__}: {error}")
+        else:
+            self._rest(_failed, "The transport said nothing of it")
+
+    def _carry_in(self, lane: Lane, carry: Callable[..., None]) -> None:
+        self.scratch = str(lane.path)
+        carry(self._batch, self)
+        lane.is_over = not self._has_failed
+
+    def _rest(self, result: Callable[[TransferSpec, str], TransferResult], words: str) -> None:
+        """Tell one result of all that have none."""
+        for one in list(self._left.values()):
+            self._tell(result(one.spec, words))
+
+    def _tell(self, result: TransferResult) -> None:
+        if self._left.pop(result.item_id, None) is not None:
+            self._on_result(result)
+
+    # -- what a transport asks -----------------------------------------------------------------------
+
+    def check(self) -> None:
+        """Raise StepInterrupted when the work is to end."""
+        self._interruption.check()
+
+    def run(self, command: CommandLine) -> Answer:
+        """Run a program to its end."""
+        return commands.run(command, self._interruption, self._environ)
+
+    def ssh_options(self) -> tuple[str, ...]:
+        """Log in, if need be; raises TransferWait."""
+        return self._logins.options(self._batch.place)
+
+    def note_task(self, move: Move, task_id: str) -> None:
+        """Keep the name of a task that others do."""
+        spec = self._plans[move.item_id].spec
+        self._on_result(
+            TransferResult(item_id=spec.item_id, attempt=spec.attempt, state=T.ACTIVE.value, task_id=task_id)
+        )
+
+    def arrived(self, move: Move, paths: Sequence[str], how: Placing = "move") -> None:
+        """Put what has come to its place; raises TransferWait where there is no room."""
+        spec = self._plans[move.item_id].spec
+        try:
+            size, notes = place_arrived(spec, paths, self._interruption, how)
+        except StorageFullError as error:
+            self._has_failed = True
+            raise TransferWait(f"{error}\nIt goes on when there is room.") from error
+        except StepError as error:
+            self.failed(move, str(error), is_final=True)
+        except OSError as error:
+            self.failed(move, f"Cannot put it into {spec.workdir}: {error}", is_final=False)
+        else:
+            self._tell(self._done(spec, size, notes))
+
+    def sent(self, move: Move, size_bytes: int) -> None:
+        """Say that a move out is there, whole."""
+        one = self._plans[move.item_id]
+        self._tell(self._done(one.spec, size_bytes, one.notes))
+
+    def failed(self, move: Move, words: str, *, is_final: bool) -> None:
+        """Say why a move cannot be done."""
+        self._has_failed |= not is_final
+        spec = self._plans[move.item_id].spec
+        self._tell(given_up(spec, words) if is_final else _failed(spec, words))
+
+    def _done(self, spec: TransferSpec, size: int, notes: Sequence[str]) -> TransferResult:
+        return TransferResult(
+            item_id=spec.item_id,
+            attempt=spec.attempt,
+            state=T.DONE.value,
+            message="\n".join(notes),
+            size_bytes=size,
+            took_sec=time.monotonic() - self._began,
+        )
+
+
+def handed_back(spec: TransferSpec, why: str) -> TransferResult:
+    """Return the result that lets somebody else do a transfer."""
+    return TransferResult(item_id=spec.item_id, attempt=spec.attempt, state=T.PENDING.value, message=why)
+
+
+def given_up(spec: TransferSpec, words: str) -> TransferResult:
+    """Return the result that fails a transfer, and its job."""
+    if spec.slot:
+        where = f"{spec.location_alias}:{spec.remote_path}"
+        words = f"The transfer {spec.slot!r} ({spec.direction}, {where}) failed: {words}"
+    return TransferResult(
+        item_id=spec.item_id, attempt=spec.attempt, state=T.ERROR.value, message=words, is_failure=True
+    )
+
+
+def _failed(spec: TransferSpec, words: str) -> TransferResult:
+    """Have a transfer tried again later, or give it up when that was done often enough."""
+    tries = spec.failures + 1
+    if tries >= MAX_TRIES:
+        return given_up(spec, f"{words}\nIt was tried {tries} times.")
+    pause_sec = min(_LONGEST_PAUSE_SEC, _FIRST_PAUSE_SEC * 2.0**spec.failures) * random.uniform(0.75, 1.25)
+    return TransferResult(
+        item_id=spec.item_id,
+        attempt=spec.attempt,
+        state=T.INACTIVE.value,
+        message=f"{words}\nTry {tries} of {MAX_TRIES}.",
+        retry_sec=pause_sec,
+        is_failure=True,
+    )
+
+
+def _waiting(spec: TransferSpec, words: str) -> TransferResult:
+    """Have a transfer wait for somebody to see to it: that is no failure of its own."""
+    return TransferResult(
+        item_id=spec.item_id,
+        attempt=spec.attempt,
+        state=T.INACTIVE.value,
+        message=words,
+        retry_sec=_WAIT_SEC * random.uniform(0.75, 1.25),
+    )

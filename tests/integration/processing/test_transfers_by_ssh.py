@@ -1,0 +1,261 @@
+"""Transfers by rsync and scp through a real sshd, which is this machine: what is there can be looked at."""
+
+import os
+import random
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from balsam.api import App, Job, Site, TransferItem
+from balsam.client import Client
+from balsam.core.models import BalsamJob
+from balsam.processing.transfers import Mover, MoverOptions, carrying, logins
+from balsam.schemas.sessions import Selection
+from balsam.states import JobState as S
+from tests.jobs import claim, report
+from tests.sshd import Sshd, start_sshd
+from tests.waiting import wait_until
+
+SLOTS = {
+    "data": {"required": False, "direction": "in", "local_path": "in.dat"},
+    "named": {"required": False, "direction": "in", "local_path": "."},
+    "tree": {"required": False, "direction": "in", "local_path": "sub", "recursive": True},
+    "result": {"required": False, "direction": "out", "local_path": "out.dat"},
+    "results": {"required": False, "direction": "out", "local_path": "sub", "recursive": True},
+}
+TRANSPORTS = ["rsync", "scp"]
+
+
+@pytest.fixture(scope="module")
+def sshd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sshd]:
+    with start_sshd(tmp_path_factory.mktemp("sshd")) as found:
+        yield found
+
+
+@pytest.fixture
+def far(tmp_path: Path, sshd: Sshd, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A directory at the other end."""
+    monkeypatch.setenv("PATH", sshd.environ()["PATH"])
+    path = tmp_path / "far"
+    path.mkdir()
+    yield path
+    sshd.cut_connections()
+
+
+@pytest.fixture
+def site(db: Path, tmp_path: Path) -> Site:
+    path = tmp_path / "site"
+    path.mkdir()
+    site = Site("laptop", str(path))
+    site.transfer_locations = {name: f"{name}://theta" for name in TRANSPORTS}
+    site.save()
+    return site
+
+
+@pytest.fixture
+def app(site: Site) -> App:
+    return App.objects.create(site_id=site.id, name="Sum", command_template="true", transfers=SLOTS)
+
+
+@pytest.fixture
+def start_mover(session_id: int, site: Site) -> Iterator[Callable[..., Mover]]:
+    started: list[Mover] = []
+
+    def start(site_id: int = site.id, **options: Any) -> Mover:
+        mover = Mover(Client(), session_id, MoverOptions(selection=Selection(site_id=site_id), **options))
+        started.append(mover)
+        mover.start()
+        return mover
+
+    yield start
+    for mover in started:
+        mover.stop(5)
+
+
+def workdir(site: Site, job: Job) -> Path:
+    return Path(site.path, "data", job.workdir)
+
+
+def wait_for(job: Job, state: S) -> None:
+    def is_there() -> bool:
+        job.refresh_from_db()
+        items = list(TransferItem.objects.filter(job_id=job.id))
+        assert job.state == state, [item.transfer_info for item in items]
+        return True
+
+    wait_until(is_there, what=f"job {job.id} to become {state}")
+
+
+def lanes(site: Site) -> list[str]:
+    top = Path(site.path, "data", ".balsam-transfers")
+    return [path.name for path in top.iterdir() if path.is_dir()] if top.is_dir() else []
+
+
+@pytest.mark.parametrize("by", TRANSPORTS)
+def test_files_and_trees_go_both_ways(by, app, site, far, start_mover, session_id):
+    (far / "a").write_text("the data")
+    os.utime(far / "a", (1_000_000, 1_000_000))
+    (far / "t" / "deep").mkdir(parents=True)
+    (far / "t" / "deep" / "x").write_text("x")
+    (far / "t" / "link").symlink_to("deep/x")
+    (far / "current").symlink_to("a")
+    job = Job.objects.create(
+        "w/1",
+        app.id,
+        transfers={
+            "data": f"{by}:{far}/a", "named": f"{by}:{far}/current", "tree": f"{by}:{far}/t",
+            "result": f"{by}:{far}/made/b", "results": f"{by}:{far}/back",
+        },
+    )  # fmt: skip
+    mover = start_mover()
+    wait_for(job, S.PREPROCESSED)
+    here = workdir(site, job)
+    assert (here / "in.dat").read_text() == "the data"
+    assert (here / "in.dat").stat().st_mtime == 1_000_000
+    assert (here / "current").read_text() == "the data" and not (here / "current").is_symlink()
+    assert (here / "sub" / "deep" / "x").read_text() == "x"
+    (here / "out.dat").write_text("the result")
+    report(session_id, claim(session_id, site_id=site.id), S.RUNNING, S.RUN_DONE)
+    mover.wake()
+    wait_for(job, S.JOB_FINISHED)
+    assert (far / "made" / "b").read_text() == "the result"
+    assert (far / "back" / "deep" / "x").read_text() == "x"
+    assert lanes(site) == []
+
+
+@pytest.mark.parametrize("by", TRANSPORTS)
+def test_what_is_missing_or_a_directory_fails_its_own_job_only(by, app, site, far, start_mover):
+    (far / "a").write_text("a")
+    (far / "dir").mkdir()
+    jobs = [
+        Job.objects.create(name, app.id, transfers={"data": f"{by}:{far}/{name}"})
+        for name in ("a", "missing", "dir")
+    ]
+    start_mover()
+    for job, state in zip(jobs, (S.PREPROCESSED, S.FAILED, S.FAILED), strict=True):
+        wait_until(lambda job=job: (job.refresh_from_db(), job.state in ("FAILED", "PREPROCESSED"))[1], 60)
+        assert job.state == state, [item.transfer_info for item in TransferItem.objects.filter(job_id=job.id)]
+    history = BalsamJob.objects.get(number=jobs[1].id).state_history
+    assert "No such file or directory" in history and "missing" in history
+
+
+@pytest.mark.parametrize("by", TRANSPORTS)
+def test_the_same_file_for_many_jobs_arrives_in_all_of_them(by, app, site, far, start_mover):
+    (far / "a").write_text("a")
+    count = 30 if by == "rsync" else 5
+    Job.objects.bulk_create([Job(f"w{n}", app.id, transfers={"data": f"{by}:{far}/a"}) for n in range(count)])
+    start_mover()
+    wait_until(lambda: BalsamJob.objects.filter(state=S.PREPROCESSED).count() == count)
+    for number in range(count):
+        assert Path(site.path, "data", f"w{number}", "in.dat").read_text() == "a"
+
+
+def legacy(url_in: str = "", url_out: str = "", files: str = "") -> BalsamJob:
+    job = BalsamJob(
+        name="old", application="old", stage_in_url=url_in, stage_out_url=url_out, stage_out_files=files
+    )
+    job.save()
+    return job
+
+
+@pytest.mark.parametrize("by", TRANSPORTS)
+def test_addresses_of_the_database_generation(by, far, start_processor, add_app, launcher):
+    add_app("old")
+    (far / "d").mkdir()
+    for name in ("a.dat", "b.dat", "d/c"):
+        (far / name).write_text(name)
+    (far / "results").mkdir()
+    job = legacy(f"{by}:theta:{far}/*.dat {by}:theta:{far}/d", f"{by}:theta:{far}/results", "*.out d")
+    processor = start_processor()
+    here = Path(job.working_directory)
+    wait_until(lambda: BalsamJob.objects.get(pk=job.pk).state == S.PREPROCESSED)
+    assert sorted(os.listdir(here)) == ["a.dat", "b.dat", "d"]
+    (here / "old.out").write_text("out")
+    launcher.run_all()
+    processor.wake()
+    wait_until(lambda: BalsamJob.objects.get(pk=job.pk).state == S.JOB_FINISHED)
+    assert (far / "results" / "old.out").read_text() == "out"
+    assert (far / "results" / "d" / "c").read_text() == "d/c"
+
+
+def test_a_lost_login_is_told_and_waited_for(app, site, far, start_mover, sshd, monkeypatch):
+    monkeypatch.setattr(carrying, "_WAIT_SEC", 0.3)
+    monkeypatch.setattr(logins, "_REST_SEC", 0.1)
+    (far / "a").write_text("a")
+    keys = sshd.directory / "authorized_keys"
+    kept = keys.read_text()
+    keys.write_text("")
+    try:
+        job = Job.objects.create("w", app.id, transfers={"data": f"rsync:{far}/a"})
+        start_mover()
+        wait_until(lambda: TransferItem.objects.get(job_id=job.id).transfer_info.get("message"))
+        item = TransferItem.objects.get(job_id=job.id)
+        assert "did not let you in" in item.transfer_info["message"]
+        assert "balsam transfer login theta" in item.transfer_info["message"]
+        wait_until(lambda: TransferItem.objects.get(job_id=job.id).attempts > 6)
+        assert Job.objects.get(job.id).state == S.READY, "that is no failure"
+    finally:
+        keys.write_text(kept)
+    wait_for(job, S.PREPROCESSED)
+
+
+def hostile_names(count: int) -> list[str]:
+    """Names that programs misread: options, quotes, blanks, wildcards, other scripts, control characters."""
+    chance = random.Random(5)
+    pieces = [
+        *("-e", "--delete", " ", "'", '"', "`id`", "$(id)", "$HOME", ";", "&", "|", "*", "?", "[a-z]"),
+        *("{a,b}", "\\", "\t", "ä", "語", "\u202e", "#", "%", "~", "!", "(", ")", "<", ">", "=", ":", "@"),
+        *(".", "a", "\x01"),
+    ]
+    names = {"-rf", "--", "-", "~", "a:b", "@x", "#x", "*", "\\", " ", "  x  ", "host:path", ".h", "x\x7f"}
+    while len(names) < count:
+        name = "".join(chance.choices(pieces, k=chance.randint(1, 6)))
+        if name not in (".", ".."):
+            names.add(name)
+    return sorted(names)
+
+
+@pytest.mark.parametrize(("by", "count"), [("rsync", 200), ("scp", 25)])
+def test_hostile_names_arrive_as_they_are_and_go_back(by, count, app, site, far, start_mover, session_id):
+    names = hostile_names(count)
+    for name in names:
+        (far / name).write_text(f"<{name}>")
+    (far / "back").mkdir()
+    jobs = Job.objects.bulk_create(
+        [
+            Job(
+                f"w{n}",
+                app.id,
+                transfers={"named": f"{by}:{far}/{name}", "result": f"{by}:{far}/back/{name}"},
+            )
+            for n, name in enumerate(names)
+        ]
+    )
+    before = set(os.listdir(far))
+    mover = start_mover()
+    wait_until(lambda: BalsamJob.objects.filter(state="READY").count() == 0, 120)
+    refused = {n for n, name in enumerate(names) if by == "rsync" and "\\" in name and set(name) & set("*?[")}
+    bad = [
+        (job.workdir, item.remote_path, item.transfer_info)
+        for job in Job.objects.filter(state="FAILED")
+        for item in TransferItem.objects.filter(job_id=job.id, state="error")
+        if "Take scp" not in item.transfer_info["message"]
+    ]
+    assert not bad
+    assert {int(job.workdir[1:]) for job in Job.objects.filter(state="FAILED")} == refused
+    jobs = [job for n, job in enumerate(jobs) if n not in refused]
+    names = [name for n, name in enumerate(names) if n not in refused]
+    for job, name in zip(jobs, names, strict=True):
+        assert os.listdir(workdir(site, job)) == [name]
+        assert (workdir(site, job) / name).read_text() == f"<{name}>"
+        (workdir(site, job) / "out.dat").write_text(f">{name}<")
+    report(session_id, claim(session_id, limit=1000, site_id=site.id), S.RUNNING, S.RUN_DONE)
+    mover.wake()
+    wait_until(lambda: BalsamJob.objects.filter(state="POSTPROCESSED").count() == 0, 120)
+    assert {name: (far / "back" / name).read_text() for name in names} == {
+        name: f">{name}<" for name in names
+    }
+    assert sorted(os.listdir(far / "back")) == names
+    assert set(os.listdir(far)) == before

@@ -1,0 +1,40 @@
+"""Carry one transfer without a database."""
+
+from pathlib import Path
+from typing import Any
+
+from balsam.exceptions import StepError, UsageError
+from balsam.processing.interruption import Interruption
+from balsam.processing.transfers.carrying import Carrier, given_up
+from balsam.processing.transfers.logins import Logins
+from balsam.processing.transfers.planning import plan
+from balsam.schemas.transfers import TransferResult, TransferSpec
+
+
+def transfer_spec(workdir: Path, **fields: Any) -> TransferSpec:
+    """Describe a transfer of a job whose working directory is below its parent."""
+    defaults: dict[str, Any] = {
+        "item_id": 1,
+        "job_id": "job",
+        "attempt": 1,
+        "failures": 0,
+        "slot": "",
+        "location_alias": "",
+        "location": "",
+        "recursive": True,
+        "workdir": str(workdir),
+        "data_path": str(workdir.parent),
+    }
+    return TransferSpec(**{**defaults, **fields})
+
+
+def carried(spec: TransferSpec) -> TransferResult:
+    """Return what becomes of a transfer."""
+    results: list[TransferResult] = []
+    try:
+        plans = [plan(spec, None)]
+    except (StepError, UsageError) as error:
+        return given_up(spec, str(error))
+    Carrier(plans, Logins(), Interruption(), results.append, {}).carry()
+    (result,) = results
+    return result
