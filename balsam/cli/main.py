@@ -47,6 +47,7 @@ COMMANDS: dict[str, Lazy] = {
     "killjob": Lazy("balsam.cli.kill:killjob", "Stop a job for good (same as kill)."),
     "site": Lazy("balsam.cli.site:site", "Make sites, and start and stop their agents."),
     "queue": Lazy("balsam.cli.queue:queue", "Ask for batch jobs at sites, list and end them."),
+    "transfer": Lazy("balsam.cli.transfers:transfer", "See files that are moved for jobs, and help them on."),
     "launcher": Lazy("balsam.cli.launcher:launcher", "Run the jobs of the database on this allocation."),
     "submit-launch": Lazy(
         "balsam.cli.submit_launch:submit_launch", "Ask the scheduler for nodes, and run the jobs on them."

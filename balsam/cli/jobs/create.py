@@ -39,6 +39,10 @@ from balsam.exceptions import AmbiguousError, UsageError
 )  # fmt: skip
 @click.option("-t", "--wall-time-min", type=int, default=1, show_default=True, help="Expected run time.")
 @click.option("-pid", "--parent-id", "parent_ids", type=int, multiple=True, help="Job to wait for.")
+@click.option(
+    "--stage-data", "--transfer", "transfers", multiple=True, metavar="SLOT=ALIAS:/PATH", callback=key_values,
+    help="File for a slot of the application.",
+)  # fmt: skip
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 @site_option
 def create(app: str, site: str, yes: bool, parent_ids: tuple[int, ...], **fields: Any) -> None:

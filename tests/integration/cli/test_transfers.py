@@ -1,0 +1,65 @@
+"""`balsam transfer`: what is moved, and what users do about it."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from balsam.api import App, Job, Site
+from tests.commands import Finished
+
+Balsam = Callable[..., Finished]
+
+
+@pytest.fixture
+def jobs(db: Path) -> list[Job]:
+    site = Site.objects.get(id=1)
+    site.transfer_locations = {"here": "local:"}
+    site.save()
+    slots = {"data": {"required": True, "direction": "in", "local_path": "in.dat"}}
+    app = App.objects.create(site_id=1, name="Sum", command_template="true", transfers=slots)
+    return Job.objects.bulk_create(
+        [Job(f"w{n}", app.id, tags={"n": str(n)}, transfers={"data": f"here:/data/{n}"}) for n in range(3)]
+    )
+
+
+def rows(done: Finished) -> list[dict[str, object]]:
+    found: list[dict[str, object]] = json.loads(done.check().stdout)["rows"]
+    return found
+
+
+def test_transfers_are_listed_counted_and_shown(jobs, balsam_cli: Balsam):
+    found = rows(balsam_cli("transfer", "ls", "-o", "json"))
+    assert [(row["job_id"], row["state"], row["remote"]) for row in found] == [
+        (job.id, "pending", f"here:/data/{n}") for n, job in enumerate(jobs)
+    ]
+    assert rows(balsam_cli("transfer", "ls", "--by-state", "-o", "json")) == [
+        {"state": "pending", "count": 3}
+    ]
+    assert len(rows(balsam_cli("transfer", "ls", "--tag", "n=1", "-o", "json"))) == 1
+    assert "remote_path: /data/2" in balsam_cli("transfer", "show", "--job", jobs[2].id).check().stdout
+    assert balsam_cli("transfer", "ls", "--state", "nonsense").returncode == 2
+    assert balsam_cli("transfer", "show", "--job", 999).returncode == 3
+    assert balsam_cli("transfer", "retry").returncode == 3, "none has failed, and none waits"
+
+
+def test_transfers_are_cancelled_and_tried_again(jobs, balsam_cli: Balsam):
+    job = jobs[0]
+    assert balsam_cli("transfer", "cancel", "--job", job.id).returncode == 1, "nobody answered"
+    done = balsam_cli("transfer", "cancel", "--job", job.id, "--yes").check()
+    assert "1 transfers are cancelled" in done.stdout
+    job.refresh_from_db()
+    assert job.state == "FAILED"
+    balsam_cli("transfer", "retry", "--job", job.id).check()
+    job.refresh_from_db()
+    assert job.state == "READY"
+    assert rows(balsam_cli("transfer", "ls", "--job", job.id, "-o", "json"))[0]["state"] == "pending"
+
+
+def test_job_is_made_with_a_transfer(jobs, balsam_cli: Balsam):
+    words = ("job", "create", "--app", "Sum", "--workdir", "x", "--yes")
+    balsam_cli(*words, "--stage-data", "data=here:/y").check()
+    assert rows(balsam_cli("transfer", "ls", "-o", "json"))[-1]["remote"] == "here:/y"
+    refused = balsam_cli(*words, "--stage-data", "dat=here:/y")
+    assert refused.returncode == 2 and "Did you mean 'data'" in refused.stderr
