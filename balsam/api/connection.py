@@ -1,19 +1,20 @@
 """The client that the objects of this process use."""
 
 import os
+from typing import TYPE_CHECKING
 
-from balsam.client import Client
-from balsam.client.http import server_of
-from balsam.config.client_file import ClientSettings
-from balsam.config.site_dir import find_site_dir
 from balsam.exceptions import LoginNeededError
+
+if TYPE_CHECKING:
+    from balsam.client import Client
+    from balsam.config.client_file import ClientSettings
 
 __all__ = ["client", "use_client"]
 
-_clients: dict[int, Client] = {}
+_clients: "dict[int, Client]" = {}
 
 
-def client() -> Client:
+def client() -> "Client":
     """Return the client of this process; a forked child gets its own.
 
     It reaches the database or the server of the site directory one stands in, else the database of
@@ -24,7 +25,13 @@ def client() -> Client:
     return _clients[os.getpid()]
 
 
-def _chosen() -> Client:
+def _chosen() -> "Client":
+    # most Python applications ask for nothing: they do without all this
+    from balsam.client import Client
+    from balsam.client.http import server_of
+    from balsam.config.client_file import ClientSettings
+    from balsam.config.site_dir import find_site_dir
+
     site = find_site_dir()
     if site is not None and site.database:
         os.environ["BALSAM_DB_PATH"] = site.database
@@ -37,7 +44,7 @@ def _chosen() -> Client:
     return Client()
 
 
-def _login_at(server: str, login: ClientSettings | None) -> ClientSettings:
+def _login_at(server: str, login: "ClientSettings | None") -> "ClientSettings":
     """Return the login if it is at this server; raises LoginNeededError."""
     if login is None or login.api_root.rstrip("/") != server.rstrip("/"):
         elsewhere = f", and you are logged in at {login.api_root}" if login is not None else ""
@@ -47,6 +54,6 @@ def _login_at(server: str, login: ClientSettings | None) -> ClientSettings:
     return login
 
 
-def use_client(chosen: Client) -> None:
+def use_client(chosen: "Client") -> None:
     """Have the objects of this process use another client."""
     _clients[os.getpid()] = chosen

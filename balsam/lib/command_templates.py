@@ -7,26 +7,31 @@ live, on the ranks, and the exit status is that of the whole.
 import re
 import shlex
 from collections.abc import Mapping
-from functools import lru_cache
-
-from jinja2 import StrictUndefined, Template, TemplateError, meta
-from jinja2.sandbox import ImmutableSandboxedEnvironment
+from functools import cache, lru_cache
+from typing import TYPE_CHECKING
 
 from balsam.exceptions import UsageError
 
-__all__ = ["fill_in", "parameters_of", "render_command"]
+if TYPE_CHECKING:
+    from jinja2 import Environment, Template
 
-_ENVIRONMENT = ImmutableSandboxedEnvironment(undefined=StrictUndefined)
+__all__ = ["SHELL", "fill_in", "parameters_of", "render_command"]
+
+#: What runs a template that is filled in: `-c` and its text, or the file that holds it.
+SHELL = ("/bin/bash", "-o", "pipefail")
+
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 def render_command(template: str, parameters: Mapping[str, str]) -> str:
     """Return the command line, a shell with the rendered template; raises UsageError when it cannot be."""
-    return shlex.join(["/bin/bash", "-o", "pipefail", "-c", fill_in(template, parameters)])
+    return shlex.join([*SHELL, "-c", fill_in(template, parameters)])
 
 
 def fill_in(template: str, parameters: Mapping[str, str]) -> str:
     """Return the template with each parameter as one word of the shell; raises UsageError if it cannot be."""
+    from jinja2 import TemplateError
+
     try:
         text = _compiled(template).render({name: shlex.quote(value) for name, value in parameters.items()})
     except TemplateError as error:
@@ -38,8 +43,10 @@ def fill_in(template: str, parameters: Mapping[str, str]) -> str:
 
 def parameters_of(template: str) -> list[str]:
     """Return the names that a template takes, sorted; raises UsageError for one that cannot be read."""
+    from jinja2 import TemplateError, meta
+
     try:
-        names = meta.find_undeclared_variables(_ENVIRONMENT.parse(template))
+        names = meta.find_undeclared_variables(_environment().parse(template))
     except TemplateError as error:
         raise UsageError(f"The command template {template!r} cannot be read: {error}.") from error
     for name in names:
@@ -49,5 +56,14 @@ def parameters_of(template: str) -> list[str]:
 
 
 @lru_cache(maxsize=64)
-def _compiled(template: str) -> Template:
-    return _ENVIRONMENT.from_string(template)
+def _compiled(template: str) -> "Template":
+    return _environment().from_string(template)
+
+
+@cache
+def _environment() -> "Environment":
+    """Return jinja2's, which is large: Python applications do without."""
+    from jinja2 import StrictUndefined
+    from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+    return ImmutableSandboxedEnvironment(undefined=StrictUndefined)
