@@ -1,27 +1,31 @@
 """Python objects as text: arguments, results and exceptions of jobs, and application classes.
 
-Reading a class, or any of these, runs code of whoever wrote it. A class is read by `balsam.api.hook` and
-`balsam.api.run_app` alone, which the owner's launcher and agent start; a result when its owner asks for it.
+Reading a class, or any of these, runs code of whoever wrote it. `balsam.api.app_classes` alone reads a class,
+for hooks and for `run`, in processes that the owner's launcher and agent start; a result is read when
+its owner asks.
 """
 
 import base64
 import contextlib
 import hashlib
+import io
 import math
 import pickle
 import sys
 import sysconfig
 import traceback
 import zlib
+from collections import ChainMap
 from collections.abc import Iterator, Mapping
 from contextvars import ContextVar
 from pathlib import Path
-from types import ModuleType
+from types import CodeType, ModuleType
 from typing import Any
 
 import cloudpickle
 
 from balsam.exceptions import BalsamError, DefinitionError, UsageError
+from balsam.schemas.resources import SERIALIZED_LIMIT
 
 __all__ = [
     "RemoteError",
@@ -35,8 +39,6 @@ __all__ = [
     "load_exception",
 ]
 
-#: Characters of one column.
-_LIMIT = 512_000
 _TRACE_LIMIT = 50_000
 _reading: ContextVar[bool] = ContextVar("reading a class", default=False)
 
@@ -51,9 +53,9 @@ def dump(value: object, what: str) -> str:
         text = _text(cloudpickle.dumps(value))
     except Exception as error:
         raise UsageError(f"{what} cannot be serialized: {type(error).__name__}: {error}.") from error
-    if len(text) > _LIMIT:
+    if len(text) > SERIALIZED_LIMIT:
         raise UsageError(
-            f"{what}: {len(text)} characters when serialized, and {_LIMIT} fit. "
+            f"{what}: {len(text)} characters when serialized, and {SERIALIZED_LIMIT} fit. "
             "Write it to a file, and give its path instead."
         )
     return text
@@ -124,7 +126,7 @@ def dump_class(given: type, stored: str) -> str:
     """
     try:
         with _by_value(given):
-            data = cloudpickle.dumps(given)
+            data = _class_bytes(given)
     except Exception as error:
         raise DefinitionError(
             f"{given.__name__} cannot be serialized: {type(error).__name__}: {error}. "
@@ -132,6 +134,24 @@ def dump_class(given: type, stored: str) -> str:
         ) from error
     head = f"{sys.version_info[0]}.{sys.version_info[1]}:{_fingerprint(data)}:"
     return stored if stored.startswith(head) else head + _text(data)
+
+
+class _ClassPickler(cloudpickle.Pickler):  # type: ignore[misc]
+    """Keeps the names of the files that code is from, which cloudpickle leaves out: tracebacks show them."""
+
+    dispatch_table = ChainMap({CodeType: lambda code: _reduced(code)}, cloudpickle.Pickler.dispatch_table)
+
+
+def _reduced(code: CodeType) -> tuple[type[CodeType], tuple[Any, ...]]:
+    kind, arguments = cloudpickle.Pickler.dispatch_table[CodeType](code)
+    names = {"<dynamic-code>": "".join(code.co_filename)}
+    return kind, tuple(names.get(item, item) if isinstance(item, str) else item for item in arguments)
+
+
+def _class_bytes(given: type) -> bytes:
+    buffer = io.BytesIO()
+    _ClassPickler(buffer).dump(given)
+    return buffer.getvalue()
 
 
 @contextlib.contextmanager

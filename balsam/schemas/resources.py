@@ -9,8 +9,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 __all__ = [
+    "BALSAM_DIR",
     "PREAMBLE_FILE",
     "RESOURCES",
+    "SERIALIZED_LIMIT",
     "Field",
     "Filter",
     "Page",
@@ -20,8 +22,12 @@ __all__ = [
     "UpdateReply",
 ]
 
-#: Where, in the working directory of a job, the commands are that its application wants before its own.
-PREAMBLE_FILE = ".balsam/preamble.sh"
+#: Where, in the working directory of a job, Balsam keeps files of its own.
+BALSAM_DIR = ".balsam"
+#: The commands that a job's application wants before its own.
+PREAMBLE_FILE = f"{BALSAM_DIR}/preamble.sh"
+#: Characters of an object that is kept as text.
+SERIALIZED_LIMIT = 512_000
 #: One object as it is sent: field -> JSON value.
 Record = dict[str, Any]
 
@@ -106,7 +112,6 @@ def _later(kind: str, **rules: Any) -> Field:
 
 
 _ID = _read("int")
-_SERIALIZED = 512_000
 
 _SITE = Resource(
     name="site",
@@ -174,7 +179,7 @@ _JOB = Resource(
         "workdir": Field(kind="text", required=True, max_length=256),
         "tags": Field(kind="texts", default={}),
         "parameters": Field(kind="json", default={}),
-        "serialized_parameters": Field(kind="text", default="", max_length=_SERIALIZED),
+        "serialized_parameters": Field(kind="text", default="", max_length=SERIALIZED_LIMIT),
         "data": Field(kind="json", default={}),
         "return_code": Field(kind="int"),
         "num_nodes": Field(kind="int", default=1, minimum=1),
@@ -197,8 +202,8 @@ _JOB = Resource(
         "state": _later("state"),
         "state_data": _later("json", read=False),
         "pending_file_cleanup": _later("flag"),
-        "serialized_return_value": _later("text", max_length=_SERIALIZED),
-        "serialized_exception": _later("text", max_length=_SERIALIZED),
+        "serialized_return_value": _later("text", max_length=SERIALIZED_LIMIT),
+        "serialized_exception": _later("text", max_length=SERIALIZED_LIMIT),
     },
     filters={
         "id": Filter(kind="int", many=True),
