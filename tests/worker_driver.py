@@ -31,6 +31,9 @@ class Driver:
     started: dict[tuple[str, int], str] = field(default_factory=dict)
     ended: dict[tuple[str, int], tuple[int | None, str]] = field(default_factory=dict)
     returned: dict[tuple[str, int], str] = field(default_factory=dict)
+    #: What Python applications have left, and what the worker has said besides.
+    outcomes: dict[tuple[str, int], tuple[str, str]] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
     last: Message = field(default_factory=dict)
     said_bye: bool = False
 
@@ -79,6 +82,13 @@ class Driver:
             self.said_bye = self.said_bye or message is not None
             assert message is not None or self.said_bye, "the worker died"
             await asyncio.sleep(0.01)
+            return
+        if message["type"] == "note":
+            self.notes.append(message["text"])
+            return
+        if message["type"] == "outcomes":
+            for job_id, attempt, value, exception in message["jobs"]:
+                self._note(self.outcomes, (job_id, attempt), (value, exception))
             return
         self.last = message
         for job_id, attempt, age_sec, where in message["started"]:

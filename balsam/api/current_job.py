@@ -1,12 +1,13 @@
 """The job that this process belongs to, and the class of its application: for Balsam's own programs alone."""
 
 import os
+from pathlib import Path
 
+from balsam.api.app_classes import read_class
 from balsam.api.application import ApplicationDefinition
-from balsam.api.file_apps import load_file_class
-from balsam.api.models import App, Job
-from balsam.api.serializing import load_class
-from balsam.exceptions import DefinitionError, NotInJobError
+from balsam.api.models import App, Job, Site
+from balsam.exceptions import NotInJobError
+from balsam.schemas.jobs import AppCode
 
 __all__ = ["current_job", "instance_for"]
 
@@ -22,11 +23,14 @@ def current_job() -> Job:
 def instance_for(job: Job) -> ApplicationDefinition:
     """Return an instance of the job's application, whose code is read here as it was synced last."""
     app = App.objects.get(id=job.app_id)
-    if app.class_path:
-        return load_file_class(app.site_id, app.class_path)(job)
-    if not app.serialized_class:
-        raise DefinitionError(f"{app.name} has no Python code. Call {app.name}.sync() again.")
-    found = load_class(app.serialized_class)
-    if not issubclass(found, ApplicationDefinition):
-        raise DefinitionError(f"{app.name} is no ApplicationDefinition, but {found!r}.")
-    return found(job)
+    apps_dir = str(Path(Site.objects.get(id=app.site_id).path) / "apps") if app.class_path else ""
+    code = AppCode(
+        app_id=app.id,
+        version=app.version,
+        name=app.name,
+        site_id=app.site_id,
+        serialized_class=app.serialized_class,
+        class_path=app.class_path,
+        apps_dir=apps_dir,
+    )
+    return read_class(code)(job)

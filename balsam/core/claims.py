@@ -60,7 +60,7 @@ def _rank(number: int, spec: JobSpec) -> tuple[int, int, int, int]:
 def _job_spec(row: tuple[object, ...], root: str, mark: str) -> JobSpec:
     (job_id, _, name, workflow, attempt, application, args, executable, envscript, user_workdir, environ_vars,
      num_nodes, ranks, threads, per_core, affinity, gpus, memory, packing, mpi_flags, wall_min, priority,
-     parent_ids, below_data, template, accepted, parameters, app_environ) = row  # fmt: skip
+     parent_ids, below_data, template, accepted, parameters, app_environ, python) = row  # fmt: skip
     environ = job_environ(
         job_id=str(job_id),
         environ_vars={**_texts(app_environ), **json.loads(str(environ_vars))},
@@ -98,7 +98,18 @@ def _job_spec(row: tuple[object, ...], root: str, mark: str) -> JobSpec:
         mpi_flags=str(mpi_flags),
         wall_time_min=_int(wall_min),
         priority=_int(priority),
+        **(_python(str(python)) if python else {}),
     )
+
+
+def _python(text: str) -> dict[str, Any]:
+    """Return what a job that runs Python has besides, with its record: it is read while it is RUNNING."""
+    from balsam.core.resources.faces import job_record  # a launcher of the other face needs no resources
+
+    found = json.loads(text)
+    found["job"]["state"] = S.RUNNING.value
+    record = job_record(found["job"], app_id=found["app_id"], parent_ids=found["parent_ids"])
+    return {"app_id": found["app_id"], "app_version": found["version"], "record": record}
 
 
 def _filled_in(template: str, accepted: object, parameters: object) -> tuple[str, str]:

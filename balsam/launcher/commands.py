@@ -11,9 +11,12 @@ from typing import TYPE_CHECKING
 from balsam.exceptions import JobStartError
 from balsam.launcher.placement import Placement
 from balsam.launcher.process_start import ProcessStart
+from balsam.lib.command_templates import SHELL
 from balsam.lib.own_python import with_own_python
 from balsam.platform.gpus import mask_variables
 from balsam.schemas.jobs import JobSpec
+from balsam.schemas.python_calls import call_name
+from balsam.schemas.resources import BALSAM_DIR
 
 if TYPE_CHECKING:
     from balsam.launcher.mpi_commands import MpiCommands
@@ -22,6 +25,9 @@ __all__ = ["JobCommands", "split_command", "with_envscript"]
 
 #: Commands that every shell splits at blanks and nowhere else.
 _PLAIN = re.compile(r"[A-Za-z0-9_@%+=:,./ \t\n-]*", re.ASCII)
+
+#: Characters that every system passes on in one word: Linux takes 131,071 bytes.
+_MAX_WORD = 32_000
 
 #: ``$1`` is the envscript and the rest the command. The envscript sees no arguments, its own `set -e` and
 #: `exit` count, and so does the exit code of its last command: other than 0, the command is not run.
@@ -66,6 +72,9 @@ class JobCommands:
         if spec.problem:
             raise JobStartError(spec.problem)
         argv = split_command(spec.command)
+        files = _files_of(argv, spec)
+        if spec.app_id:
+            argv.append(os.path.join(spec.workdir, call_name(spec)))
         if self._mpi is not None:
             start = self._mpi.start_of(argv, spec, placement)
             argv, environ, cpu_ids = start.argv, start.environ, start.cpu_ids
@@ -81,6 +90,7 @@ class JobCommands:
             environ=environ,
             cpu_ids=cpu_ids,
             attempt=spec.attempt,
+            files=files,
         )
 
     def _why_not_parallel(self, spec: JobSpec) -> str:
@@ -111,6 +121,16 @@ def split_command(text: str) -> list[str]:
             "Set one with `balsam modify APP executable /path/to/program --type apps`."
         )
     return with_own_python([os.path.expanduser(word) if word.startswith("~") else word for word in words])
+
+
+def _files_of(argv: list[str], spec: JobSpec) -> dict[str, str]:
+    """Put the text of a template into a file where it is longer than the system passes on in a command."""
+    if len(argv[-1]) <= _MAX_WORD or argv[:-1] != [*SHELL, "-c"]:
+        return {}
+    name = f"{BALSAM_DIR}/{spec.job_id}.{spec.attempt}.sh"
+    files = {name: argv[-1]}
+    argv[-2:] = [os.path.join(spec.workdir, name)]
+    return files
 
 
 def with_envscript(argv: list[str], envscript: str) -> list[str]:

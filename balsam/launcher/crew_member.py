@@ -2,13 +2,14 @@
 
 import asyncio
 import time
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
 
 from balsam.launcher.head_channel import WorkerLink
 from balsam.launcher.pacing import Pacing
 from balsam.launcher.run_messages import run_messages
 from balsam.platform.nodes import Node
-from balsam.schemas.jobs import JobSpec
+from balsam.schemas.jobs import AppCode, JobSpec
 
 __all__ = ["CrewMember"]
 
@@ -30,11 +31,20 @@ class CrewMember:
     #: When it last got, started or ended something.
     last_progress: float = field(default_factory=time.monotonic)
     has_said_bye: bool = False
+    #: Applications it has been told of, with their versions.
+    known_apps: dict[int, int] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
         """For messages."""
         return f"{self.worker_id} on {self.place} (pid {self.process.pid})"
+
+    def learn(self, codes: Iterable[AppCode]) -> None:
+        """Tell it of applications, unless it knows them."""
+        for code in codes:
+            if self.known_apps.get(code.app_id) != code.version:
+                self.known_apps[code.app_id] = code.version
+                self.link.send({"type": "app", "app": asdict(code)})
 
     def run(self, specs: list[JobSpec]) -> None:
         """Queue jobs."""

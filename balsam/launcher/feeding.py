@@ -5,6 +5,7 @@ from collections import deque
 from collections.abc import Iterable
 from typing import Any
 
+from balsam.launcher.app_codes import AppCodes
 from balsam.launcher.core_link import CoreLink
 from balsam.launcher.crew import Crew, CrewMember
 from balsam.launcher.ledger import Ledger
@@ -31,6 +32,7 @@ class Feeder:
         self.is_closed = False
         self._options = options
         self._core = core
+        self._apps = AppCodes(core.client)
         self._ledger = ledger
         self._started_at = time.monotonic()
 
@@ -92,6 +94,8 @@ class Feeder:
         for spec in specs:
             if spec.problem:
                 self._ledger.refuse(spec, spec.problem, time.monotonic())
+        if any(spec.app_id for spec in specs):
+            await self._core.run(lambda: self._apps.fetch(specs))
         return [spec for spec in specs if not spec.problem]
 
     def _parallel_starts_left(self) -> int:
@@ -115,6 +119,7 @@ class Feeder:
                 self._ledger.give_back(spec.job_id, spec.attempt, "", is_hopeless=False)
         elif specs:
             member.is_starved = False
+            member.learn(self._apps.of(specs))
             member.run(specs)
 
     async def outlook(self, num_nodes: int) -> Outlook:

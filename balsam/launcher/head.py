@@ -184,6 +184,12 @@ class Head:
         kind = message.get("type")
         if kind == "events":
             self._job_news.take(member, message)
+        elif kind == "outcomes":
+            self._job_news.take_outcomes(message)
+            return  # the ends follow
+        elif kind == "note":
+            logger.info("Worker %s: %s", member.name, message["text"])
+            return
         elif kind == "lost":
             self._job_news.lose_jobs(message)
             for name, reason in message["nodes"]:

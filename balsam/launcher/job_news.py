@@ -39,6 +39,11 @@ class JobNews:
             len(message["started"]), len(message["ended"]), now, is_starved=message["starved"]
         )
 
+    def take_outcomes(self, message: Message) -> None:
+        """Note what Python applications have left; their ends are told later."""
+        for job_id, attempt, *outcome in message["jobs"]:
+            self._ledger.keep_outcome(job_id, attempt, (outcome[0], outcome[1]))
+
     def lose(self, member: CrewMember, cause: str) -> None:
         """Hand back what a worker had that is gone unasked."""
         reason = f"Worker {member.name} has died: {cause}"

@@ -75,6 +75,8 @@ def _record(report: JobReport, now: float) -> dict[str, object]:
         "steps": [[step.state.value, now - step.age_sec, step.message] for step in report.steps],
         "return_code": report.return_code,
         "message": report.message,
+        "value": report.value,
+        "exception": report.exception,
     }
 
 
@@ -89,4 +91,10 @@ def _parse(record: dict[str, object], now: float) -> JobReport:
         steps=tuple(Step(JobState(s), max(0.0, now - float(when)), str(m)) for s, when, m in steps),
         return_code=None if code is None else int(str(code)),
         message=str(record["message"]),
+        value=_text(record.get("value")),
+        exception=_text(record.get("exception")),
     )
+
+
+def _text(value: object) -> str | None:
+    return None if value is None else str(value)

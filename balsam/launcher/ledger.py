@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from balsam.schemas.jobs import JobReport, JobSpec, Step
+from balsam.schemas.python_calls import Outcome
 from balsam.states import JobState as S
 
 __all__ = ["Ending", "HeldJob", "Ledger"]
@@ -22,6 +23,8 @@ class HeldJob:
     is_started: bool = False
     #: The core has taken it away (killed, deleted, reset): its end is nobody's business.
     is_lost: bool = False
+    #: What its Python application has left.
+    outcome: Outcome | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +45,12 @@ class _Pending:
     steps: list[tuple[S, float, str]] = field(default_factory=list)
     return_code: int | None = None
     message: str = ""
+    outcome: Outcome | None = None
+
+    @property
+    def size(self) -> int:
+        """Characters of what its Python application has left."""
+        return sum(map(len, self.outcome or ()))
 
 
 class Ledger:
@@ -84,6 +93,12 @@ class Ledger:
             self._owe(job_id, attempt).steps.append((S.RUNNING, when, ""))
         return job
 
+    def keep_outcome(self, job_id: str, attempt: int, outcome: Outcome) -> None:
+        """Note what a Python application has left, to be reported with its end."""
+        job = self._current(job_id, attempt)
+        if job is not None:
+            job.outcome = outcome
+
     def end(self, ending: Ending, when: float, *, stopped: str = "") -> HeldJob | None:
         """Note an end; ``stopped`` says why this launcher was stopping its jobs, if it was."""
         job = self._current(ending.job_id, ending.attempt)
@@ -94,6 +109,7 @@ class Ledger:
             return job
         pending = self._owe(ending.job_id, ending.attempt)
         pending.return_code = ending.return_code
+        pending.outcome = job.outcome
         pending.steps.append(_step(ending, job, stopped, when))
         return job
 
@@ -160,9 +176,18 @@ class Ledger:
         """Number of reports not taken yet."""
         return len(self._pending)
 
-    def take_reports(self, now: float, limit: int = 1000) -> list[JobReport]:
-        """Take the oldest owed reports; their ages count from ``now``."""
-        ids = list(self._pending)[:limit]
+    def take_reports(self, now: float, limit: int = 1000, max_size: int = 4_000_000) -> list[JobReport]:
+        """Take the oldest owed reports, with outcomes of about ``max_size`` characters at most.
+
+        Their ages count from ``now``.
+        """
+        ids: list[str] = []
+        size = 0
+        for job_id, pending in self._pending.items():
+            size += pending.size
+            if len(ids) == limit or (ids and size > max_size):
+                break
+            ids.append(job_id)
         return [_report(job_id, self._pending.pop(job_id), now) for job_id in ids]
 
     def peek_reports(self, now: float) -> list[JobReport]:
@@ -215,4 +240,6 @@ def _report(job_id: str, pending: _Pending, now: float) -> JobReport:
         steps=tuple(Step(state, max(0.0, now - when), message) for state, when, message in pending.steps),
         return_code=pending.return_code,
         message=pending.message,
+        value=pending.outcome[0] if pending.outcome else None,
+        exception=pending.outcome[1] if pending.outcome else None,
     )

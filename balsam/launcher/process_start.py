@@ -25,6 +25,7 @@ _OUTPUT_FLAGS |= os.O_NONBLOCK
 _RESET_SIGNALS = tuple(signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP})
 #: Not every macOS can start a session this way.
 _OWN_GROUP: dict[str, Any] = {"setsid": True} if sys.platform == "linux" else {"setpgroup": 0}
+_STDIN = 0
 _HAS_AFFINITY = sys.platform == "linux"
 
 
@@ -42,6 +43,10 @@ class ProcessStart:
     cpu_ids: tuple[int, ...] = ()
     #: From the second attempt on, the output of the one before is kept as ``<output>.<attempt - 1>``.
     attempt: int = 1
+    #: Files to write first, for this user alone: name below the working directory -> text.
+    files: Mapping[str, str] = field(default_factory=dict)
+    #: What to have as file descriptor 0, and as 1 and 2, instead of /dev/null and the output file.
+    streams: tuple[int, int] | None = None
 
 
 class ProcessStarter:
@@ -62,14 +67,22 @@ class ProcessStarter:
         An OSError for which `start_errors.is_transient` holds passes through: the machine is short of
         something, and trying again later may help.
         """
-        _enter(start.workdir)
-        output = _open_output(start)
+        if start.streams is not None:
+            _enter(start.workdir)
+            return self._spawn(start, start.streams)
+        output = self.open_output(start)
         try:
-            return self._spawn(start, output)
+            return self._spawn(start, (_STDIN, output))
         finally:
             os.close(output)
 
-    def _spawn(self, start: ProcessStart, output: int) -> int:
+    def open_output(self, start: ProcessStart) -> int:
+        """Enter the working directory and open the output file there; raises as :meth:`start` does."""
+        _enter(start.workdir)
+        _write_files(start)
+        return _open_output(start)
+
+    def _spawn(self, start: ProcessStart, streams: tuple[int, int]) -> int:
         try:
             environ = self._environ.copy()
             environ[b"PWD"] = os.fsencode(start.workdir)
@@ -77,39 +90,45 @@ class ProcessStarter:
                 environ[os.fsencode(name)] = os.fsencode(value)
             path = self._finder.find(start.argv[0], environ.get(b"PATH"))
             if not start.cpu_ids:
-                return self._execute(path, start, environ, output)
+                return self._execute(path, start, environ, streams)
             with_cpus = _bind(start.cpu_ids)
             try:
-                return self._execute(path, start, environ, output)
+                return self._execute(path, start, environ, streams)
             finally:
                 if with_cpus:
                     os.sched_setaffinity(0, self._all_cpus)
         except (ValueError, TypeError) as error:
             raise start_errors.unusable_text(start.argv, start.environ, error) from error
 
-    def _execute(self, path: str, start: ProcessStart, environ: dict[bytes, bytes], output: int) -> int:
+    def _execute(
+        self, path: str, start: ProcessStart, environ: dict[bytes, bytes], streams: tuple[int, int]
+    ) -> int:
         try:
-            return _posix_spawn(path, start.argv, environ, output)
+            return _posix_spawn(path, start.argv, environ, streams)
         except OSError as error:
             if start_errors.is_transient(error):
                 raise
             if error.errno == errno.ENOEXEC and start_errors.is_script(path):
                 # a script without a first line that names its interpreter, as execvp does
-                return _posix_spawn("/bin/sh", ["/bin/sh", path, *start.argv[1:]], environ, output)
+                return _posix_spawn("/bin/sh", ["/bin/sh", path, *start.argv[1:]], environ, streams)
             if error.errno == errno.ENOENT and path != start.argv[0]:
                 self._finder.forget()
                 again = self._finder.find(start.argv[0], environ.get(b"PATH"))
                 if again != path:
-                    return self._execute(again, start, environ, output)
+                    return self._execute(again, start, environ, streams)
             raise start_errors.not_executed(path, start.argv, error) from error
 
 
-def _posix_spawn(path: str, argv: list[str], environ: dict[bytes, bytes], output: int) -> int:
+def _posix_spawn(path: str, argv: list[str], environ: dict[bytes, bytes], streams: tuple[int, int]) -> int:
+    stdin, output = streams
+    actions = [(os.POSIX_SPAWN_DUP2, output, 1), (os.POSIX_SPAWN_DUP2, output, 2)]
+    if stdin != _STDIN:
+        actions.append((os.POSIX_SPAWN_DUP2, stdin, _STDIN))
     return os.posix_spawn(
         path,
         argv,
         environ,
-        file_actions=((os.POSIX_SPAWN_DUP2, output, 1), (os.POSIX_SPAWN_DUP2, output, 2)),
+        file_actions=actions,
         setsigmask=(),
         setsigdef=_RESET_SIGNALS,
         **_OWN_GROUP,
@@ -136,6 +155,19 @@ def _make_directory(path: str) -> None:
         pass  # another launcher was quicker
     except FileNotFoundError:
         os.makedirs(path, exist_ok=True)
+
+
+def _write_files(start: ProcessStart) -> None:
+    for name, text in start.files.items():
+        try:
+            os.makedirs(os.path.dirname(name) or ".", exist_ok=True)
+            descriptor = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+            with open(descriptor, "w", encoding="utf-8") as file:
+                file.write(text)
+        except OSError as error:
+            if start_errors.is_transient(error):
+                raise
+            raise start_errors.unusable_output(start.workdir, name, error) from error
 
 
 def _open_output(start: ProcessStart) -> int:

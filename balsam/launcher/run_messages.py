@@ -59,6 +59,7 @@ def _encoded(spec: JobSpec, limit: int) -> tuple[Message, int]:
         workdir="",
         mpi_flags="",
         environ={},
+        record={},
         problem=problem,
     )
     return _encoded(bare, limit)
@@ -66,4 +67,5 @@ def _encoded(spec: JobSpec, limit: int) -> tuple[Message, int]:
 
 def _characters(spec: JobSpec) -> int:
     texts = (spec.name, spec.command, spec.problem, spec.envscript, spec.workdir, spec.mpi_flags)
-    return sum(map(len, texts)) + sum(len(name) + len(value) for name, value in spec.environ.items())
+    record = len(json.dumps(spec.record)) if spec.record else 0
+    return record + sum(map(len, texts)) + sum(len(n) + len(value) for n, value in spec.environ.items())

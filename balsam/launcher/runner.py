@@ -52,7 +52,7 @@ class Runner:
     """
 
     def __init__(self, environ: Mapping[str, str], *, clock: Callable[[], float] = time.monotonic) -> None:
-        self._starter = ProcessStarter(environ)
+        self.starter = ProcessStarter(environ)
         self._clock = clock
         self._groups: dict[str, ProcessGroup] = {}
         #: Groups whose leader has not been reaped, by its pid.
@@ -79,7 +79,10 @@ class Runner:
 
     def start(self, key: str, start: ProcessStart) -> None:
         """Start a process; raises what `ProcessStarter.start` raises, and then nothing runs."""
-        pid = self._starter.start(start)
+        self.adopt(key, self.starter.start(start))
+
+    def adopt(self, key: str, pid: int) -> None:
+        """Take care of a child that leads a process group of its own."""
         self._groups[key] = self._leaders[pid] = ProcessGroup(key, pid)
 
     def terminate(self, keys: Iterable[str], grace_sec: float) -> None:

@@ -21,14 +21,16 @@ from balsam.launcher.commands import JobCommands
 from balsam.launcher.node_checks import NodeChecks
 from balsam.launcher.placement import Allocation
 from balsam.launcher.process_start import ProcessStart
+from balsam.launcher.python_runs import PythonRuns
 from balsam.launcher.runner import Runner
+from balsam.launcher.warm_pool import is_possible
 from balsam.launcher.worker_channel import WorkerChannel
 from balsam.launcher.worker_events import Outbox
 from balsam.launcher.worker_jobs import WorkerJobs
 from balsam.launcher.worker_setup import WorkerSetup
 from balsam.lib.descendants import adopt_orphans
 from balsam.platform.nodes.local import is_this_host
-from balsam.schemas.jobs import JobSpec
+from balsam.schemas.jobs import AppCode, JobSpec
 from balsam.schemas.sessions import session_mark
 
 if TYPE_CHECKING:
@@ -51,7 +53,9 @@ _OF_A_RANK = (
 class Worker:
     """Serves one head until it says stop, or is gone."""
 
-    def __init__(self, setup: WorkerSetup, channel: WorkerChannel, wakeup: socket.socket) -> None:
+    def __init__(
+        self, setup: WorkerSetup, channel: WorkerChannel, wakeup: socket.socket, *, adopts_orphans: bool
+    ) -> None:
         self._channel = channel
         self._wakeup = wakeup
         self._grace_sec = setup.grace_sec
@@ -59,15 +63,18 @@ class Worker:
         self._of_all_jobs = {"node_packing_count": 1} if setup.takes_whole_nodes else {}
         self._outbox = Outbox()
         runner = Runner(job_environ(setup))
+        mpi = mpi_commands(setup)
+        why_fresh = why_not_warm(mpi is not None, adopts_orphans)
         self._jobs = WorkerJobs(
             Allocation(
                 setup.nodes,
                 gpu_per_job_default=setup.mode == "serial" and setup.lends_gpus,
                 allow_unfit=setup.start_unfit,
             ),
-            JobCommands(setup.mode, mpi_commands(setup), setup.gpu_kind),
+            JobCommands(setup.mode, mpi, setup.gpu_kind),
             runner,
             self._outbox,
+            python=PythonRuns(runner, self._outbox.note, why_fresh=why_fresh),
             checks=node_checks(setup, runner),
             max_running=setup.max_running,
         )
@@ -77,6 +84,9 @@ class Worker:
         self._wanted = selectors.EVENT_READ
         self._selector.register(channel, self._wanted)
         self._selector.register(wakeup, selectors.EVENT_READ)
+        news = self._jobs.python.fileno()
+        if news is not None:  # looked at before each start
+            self._selector.register(news, selectors.EVENT_READ)
 
     def stop_soon(self) -> None:
         """Stop at the next opportunity; may be called by a signal handler."""
@@ -130,7 +140,7 @@ class Worker:
             if key.fileobj is self._channel:
                 self._channel.flush()
                 self._take_messages()
-            else:
+            elif key.fileobj is self._wakeup:
                 with contextlib.suppress(BlockingIOError):
                     self._wakeup.recv(4096)
 
@@ -148,6 +158,8 @@ class Worker:
         match message["type"]:
             case "run":
                 self._jobs.accept(JobSpec(**{**spec, **self._of_all_jobs}) for spec in message["jobs"])
+            case "app":
+                self._jobs.python.learn(AppCode(**message["app"]))
             case "kill":
                 self._jobs.kill(message["job_ids"], self._grace_sec)
             case "give_back":
@@ -185,8 +197,7 @@ def main() -> int:
     except ChannelError as error:
         print(f"balsam worker: {error}", file=sys.stderr)
         return 1
-    adopt_orphans()
-    worker = Worker(setup, channel, catch_signals())
+    worker = Worker(setup, channel, catch_signals(), adopts_orphans=adopt_orphans())
 
     def stop(number: int, frame: FrameType | None) -> None:
         worker.stop_soon()
@@ -211,6 +222,13 @@ def mpi_commands(setup: WorkerSetup) -> "MpiCommands | None":
 
     this_host = "" if setup.names_hosts else socket.gethostname()
     return MpiCommands(setup.mpirun, this_host=this_host, is_root=os.getuid() == 0, gpu_kind=setup.gpu_kind)
+
+
+def why_not_warm(is_mpi: bool, adopts_orphans: bool) -> str:
+    """Say why no interpreter is kept warm here, or ''."""
+    if is_mpi:
+        return "the MPI launcher starts all jobs"
+    return "" if adopts_orphans and is_possible() else "this system cannot keep one warm"
 
 
 def node_checks(setup: WorkerSetup, runner: Runner) -> NodeChecks | None:

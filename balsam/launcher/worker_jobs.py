@@ -18,6 +18,7 @@ from balsam.launcher.job_output import output_tail
 from balsam.launcher.node_checks import NodeChecks
 from balsam.launcher.pending import PendingQueue
 from balsam.launcher.placement import Allocation, Placement
+from balsam.launcher.python_runs import PythonRuns
 from balsam.launcher.runner import Ended, Runner
 from balsam.launcher.worker_events import Outbox
 from balsam.schemas.jobs import JobSpec
@@ -47,6 +48,7 @@ class WorkerJobs:
         runner: Runner,
         outbox: Outbox,
         *,
+        python: PythonRuns | None = None,
         checks: NodeChecks | None = None,
         max_running: int | None = None,
         clock: Callable[[], float] = time.monotonic,
@@ -56,11 +58,14 @@ class WorkerJobs:
         self._runner = runner
         self._outbox = outbox
         self._max_running = math.inf if max_running is None else max_running
+        self.python = python or PythonRuns(runner, outbox.note, why_fresh="nothing is kept warm")
         self._checks = checks
         self._clock = clock
         self._pending = PendingQueue()
         #: Jobs that have their place and are started next.
         self._placed: deque[_Placed] = deque()
+        #: Those of them that wait for a warm interpreter.
+        self._warming: deque[_Placed] = deque()
         #: The machine was too short of something to start a process: when to try again.
         self._retry_at = -math.inf
         self._running: dict[str, _Placed] = {}
@@ -78,7 +83,7 @@ class WorkerJobs:
     @property
     def queued(self) -> int:
         """Jobs that have not started."""
-        return len(self._pending) + len(self._placed) + len(self._again)
+        return len(self._pending) + len(self._placed) + len(self._warming) + len(self._again)
 
     @property
     def running(self) -> int:
@@ -89,13 +94,14 @@ class WorkerJobs:
     def is_starved(self) -> bool:
         """There is room, and nothing queued for it."""
         is_full = self._allocation.is_full or len(self._running) >= self._max_running
-        return not (self._pending or self._placed or is_full)
+        return not (self._pending or self._placed or self._warming or is_full)
 
     @property
     def next_deadline(self) -> float:
         """When there is something to do without a message or the end of a process; infinity if never."""
         check_at = self._checks.next_deadline if self._checks else math.inf
-        return min(self._runner.next_deadline, check_at, self._retry_at if self._placed else math.inf)
+        retry_at = self._retry_at if self._placed else math.inf
+        return min(self._runner.next_deadline, check_at, self.python.next_deadline, retry_at)
 
     def accept(self, specs: Iterable[JobSpec]) -> None:
         """Queue jobs; those that can never run here go back at once."""
@@ -120,7 +126,7 @@ class WorkerJobs:
         self._return(self._pending.drain())
         self._return(self._again.values())
         self._again.clear()
-        self._return_placed({placed.spec.job_id for placed in self._placed})
+        self._return_placed({placed.spec.job_id for placed in (*self._placed, *self._warming)})
 
     def stop(self, grace_sec: float) -> None:
         """Return what is queued, end what runs, and start nothing any more."""
@@ -142,8 +148,11 @@ class WorkerJobs:
 
     def start_some(self, limit: int) -> bool:
         """Start at most ``limit`` of the jobs that fit now; True when there may be more."""
+        if self.python.take_news():
+            self._placed.extendleft(reversed(self._warming))
+            self._warming.clear()
         left_sec = self._ends_at - self._clock()
-        limit = int(min(limit, self._max_running - len(self._running)))
+        limit = int(min(limit, self._max_running - len(self._running) - len(self._warming)))
         found = self._pending.starts(self._allocation, left_sec, limit) if limit and not self._placed else []
         self._placed.extend(_Placed(*start) for start in found)
         if self._pending and not self._placed:
@@ -173,7 +182,12 @@ class WorkerJobs:
         """Start a job, or see to it that somebody hears why not; False when its place is free again."""
         spec = placed.spec
         try:
-            self._runner.start(spec.job_id, self._commands.start_of(spec, placed.placement))
+            start = self._commands.start_of(spec, placed.placement)
+            if not spec.app_id:
+                self._runner.start(spec.job_id, start)
+            elif not self.python.start(spec, start):
+                self._warming.append(placed)
+                return True
         except JobStartError as error:
             self._fail(placed, str(error))
             return False
@@ -199,6 +213,8 @@ class WorkerJobs:
     def _note_end(self, ended: Ended) -> None:
         if self._checks and self._checks.note_end(ended):
             self._settle(self._checks)
+            return
+        if self.python.note_end(ended):
             return
         placed = self._running.pop(ended.key)
         has_failed = bool(ended.return_code) and not ended.was_told
@@ -228,10 +244,13 @@ class WorkerJobs:
         spec = placed.spec
         self._allocation.release(placed.placement)
         self._retry_at = -math.inf
+        outcome = self.python.take_outcome(spec)
         if lost_with:
             reason = f"Lost with {lost_with}, which does not answer any more (exit code {ended.return_code})"
             self._outbox.lose(spec.job_id, spec.attempt, reason)
         else:
+            if outcome is not None:
+                self._outbox.keep_outcome(spec.job_id, spec.attempt, outcome)
             self._tell_end(spec, ended)
         if again := self._again.pop(spec.job_id, None):
             self.accept([again])
@@ -256,10 +275,11 @@ class WorkerJobs:
             self._outbox.give_back(spec.job_id, spec.attempt)
 
     def _return_placed(self, job_ids: Container[str]) -> None:
-        for placed in [placed for placed in self._placed if placed.spec.job_id in job_ids]:
-            self._placed.remove(placed)
-            self._allocation.release(placed.placement)
-            self._return([placed.spec])
+        for jobs in (self._placed, self._warming):
+            for placed in [placed for placed in jobs if placed.spec.job_id in job_ids]:
+                jobs.remove(placed)
+                self._allocation.release(placed.placement)
+                self._return([placed.spec])
 
 
 def exit_code(ended: Ended, *, by_mpi: bool) -> int | None:

@@ -5,10 +5,11 @@ monotonic clock): the database clock dates them, so skewed node clocks never ent
 """
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from balsam.states import JobState
 
-__all__ = ["JobReport", "JobSpec", "ParentDir", "Step", "StepResult", "StepSpec"]
+__all__ = ["AppCode", "JobReport", "JobSpec", "ParentDir", "Step", "StepResult", "StepSpec"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +44,11 @@ class JobSpec:
     priority: int = 0
     #: File in the working directory for stdout and stderr; '': after the name.
     output: str = ""
+    #: The application whose Python method is run, and its version; 0: a command is run.
+    app_id: int = 0
+    app_version: int = 0
+    #: The job as its Python method sees it: the record of the resource.
+    record: dict[str, Any] = field(default_factory=dict)
 
     @property
     def num_ranks(self) -> int:
@@ -63,6 +69,21 @@ class JobSpec:
 def output_name(job_name: str) -> str:
     """Name the output file of a job: ``<name>.out``, with what a file name cannot hold replaced."""
     return (job_name.replace("/", "_").replace("\0", "_") or "job") + ".out"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AppCode:
+    """What it takes to run a Python application; its class is read by the processes of its jobs alone."""
+
+    app_id: int
+    version: int
+    name: str
+    site_id: int
+    #: The class as text; '' for one that is kept in a file.
+    serialized_class: str = ""
+    #: ``module.Class`` in a file of the directory ``apps_dir``.
+    class_path: str = ""
+    apps_dir: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +109,9 @@ class JobReport:
     steps: tuple[Step, ...] = ()
     return_code: int | None = None
     message: str = ""
+    #: What a Python application returned or raised, as text; None for any other, '' where it left neither.
+    value: str | None = None
+    exception: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

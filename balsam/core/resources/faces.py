@@ -22,7 +22,7 @@ from balsam.core.models.site import FIRST_SITE
 from balsam.core.owners import own_sites
 from balsam.schemas.resources import Record
 
-__all__ = ["FACES", "Face"]
+__all__ = ["FACES", "Face", "job_record"]
 
 Rows = models.QuerySet[Any]
 
@@ -131,14 +131,19 @@ def _job_records(rows: Sequence[BalsamJob]) -> list[Record]:
     for child, number in edges.values_list("child_id", "parent__number"):
         parents.setdefault(child, []).append(number)
     return [
-        {
-            **{name: getattr(row, JOB_COLUMNS.get(name, name)) for name in _JOB_FIELDS},
-            "app_id": apps.get(row.application),
-            "parent_ids": parents.get(row.pk, []),
-            "last_update": _time(row.last_update),
-        }
+        job_record(
+            {**vars(row), "last_update": _time(row.last_update)},
+            app_id=apps.get(row.application),
+            parent_ids=parents.get(row.pk, []),
+        )
         for row in rows
     ]
+
+
+def job_record(columns: Mapping[str, Any], *, app_id: int | None, parent_ids: list[int]) -> Record:
+    """Return the record of a job with these columns, whose ``last_update`` is a text."""
+    fields = {name: columns[JOB_COLUMNS.get(name, name)] for name in _JOB_FIELDS}
+    return {**fields, "last_update": columns["last_update"], "app_id": app_id, "parent_ids": parent_ids}
 
 
 def _with_parents(numbers: list[int]) -> Q:

@@ -33,4 +33,10 @@ RETURNING j.job_id::text, j.number, j.name, j.workflow, j.attempt, j.application
     j.priority,
     ARRAY(SELECT d.parent_id::text FROM core_jobdependency d JOIN core_balsamjob q ON q.job_id = d.parent_id
           WHERE d.child_id = j.job_id ORDER BY q.number),
-    j.workdir, a.command_template, a.parameters, j.parameters, a.environment_variables
+    j.workdir, a.command_template, a.parameters, j.parameters, a.environment_variables,
+    -- What follows is of jobs that run Python alone, and NULL otherwise.
+    CASE WHEN a.command_template = '' AND (a.serialized_class <> '' OR a.class_path <> '') THEN jsonb_build_object(
+        'app_id', a.id, 'version', a.version, 'job', to_jsonb(j), 'parent_ids', ARRAY(
+            SELECT q.number FROM core_jobdependency d JOIN core_balsamjob q ON q.job_id = d.parent_id
+            WHERE d.child_id = j.job_id ORDER BY q.number))::text
+    END

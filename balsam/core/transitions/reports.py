@@ -12,6 +12,7 @@ from itertools import pairwise
 
 from django.db import transaction
 
+from balsam.core import sql
 from balsam.core.models.event import JobEvent
 from balsam.core.retrying import retrying
 from balsam.core.transitions.batch import Batch, Row
@@ -30,9 +31,18 @@ class _Outcome:
 
     batch: Batch
     late: list[str] = field(default_factory=list)
+    #: Applied reports of jobs whose Python methods have ended.
+    results: list[JobReport] = field(default_factory=list)
 
     def reply(self, count: int) -> ReportReply:
         """Write the batch, let children go on, and say what happened."""
+        if self.results:
+            sql.run(
+                "store_results",
+                ids=[item.job_id for item in self.results],
+                values=[item.value or "" for item in self.results],
+                exceptions=[item.exception or "" for item in self.results],
+            )
         ended = self.batch.write()
         return ReportReply(
             applied=count - len(self.late),
@@ -60,6 +70,8 @@ def report(session_id: int, reports: Sequence[JobReport]) -> ReportReply:
                 outcome.late.append(item.job_id)
             elif _is_current(row, session_id, item):
                 _apply(outcome.batch, row, item)
+                if item.value is not None or item.exception is not None:
+                    outcome.results.append(item)
             else:
                 unapplied.append((row, item))
         if unapplied:

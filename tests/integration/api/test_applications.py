@@ -196,7 +196,8 @@ class Refused(Exception):
         return Refused, (self.code,)
 
 
-def test_python_application_returns_values_and_raises_exceptions(site: Site):
+@pytest.mark.parametrize("mode", ["serial", "mpi"])
+def test_python_application_returns_values_and_raises_exceptions(site: Site, mode: str):
     class Adder(ApplicationDefinition):
         site = SITE
 
@@ -218,7 +219,7 @@ def test_python_application_returns_values_and_raises_exceptions(site: Site):
         jobs[0].result_nowait()
     with pytest.raises(FutureTimeoutError):
         jobs[0].result(timeout=0)
-    run_launcher(mode="mpi")
+    run_launcher(mode=mode)
     assert [job.result(timeout=10) for job in jobs[:3]] == [2, (1, {2}, b"\0"), "x" * 300_000 + "\0"]
     with pytest.raises(TypeError, match="unsupported operand") as raised:
         jobs[3].result()
@@ -245,7 +246,7 @@ def test_every_rank_runs_and_the_first_one_answers(site: Site):
         def run(self):
             import os
 
-            print("ran", flush=True)
+            print("ran\n", end="", flush=True)  # in one piece, also where nothing is buffered
             return os.environ["PMI_RANK"]
 
     jobs = [Rank.submit("rank", ranks_per_node=3), Plain.submit("plain", ranks_per_node=2)]

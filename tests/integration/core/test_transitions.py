@@ -147,6 +147,24 @@ def test_a_late_result_of_a_killed_job_is_refused_and_recorded():
     assert "Refused a late report of attempt 1: RUN_DONE" in messages(job)
 
 
+def test_what_a_python_job_has_left_is_stored_with_its_end_and_only_for_who_holds_it():
+    job, other = add_job(name="a"), add_job(name="b")
+    session = open_session()
+    specs = {spec.job_id: spec for spec in claim(session)}
+    steps = (Step(S.RUNNING), Step(S.RUN_DONE))
+    left = {"return_code": 0, "steps": steps, "value": 'a "value" \\', "exception": ""}
+    stranger = open_session()
+    items = [JobReport(job_id=str(job.pk), attempt=specs[str(job.pk)].attempt, **left)]
+    transitions.report(stranger, items)
+    job.refresh_from_db()
+    assert job.serialized_return_value == ""
+    transitions.report(session, items)
+    job.refresh_from_db()
+    other.refresh_from_db()
+    assert (job.state, job.serialized_return_value) == ("JOB_FINISHED", 'a "value" \\')
+    assert other.serialized_return_value == ""
+
+
 def test_a_late_result_is_recorded_once_however_often_it_is_repeated():
     job = add_job()
     session = open_session()

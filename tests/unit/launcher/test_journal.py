@@ -11,6 +11,7 @@ REPORT = JobReport(
     attempt=2,
     steps=(Step(S.RUNNING, 9.0, ""), Step(S.RUN_ERROR, 5.0, "exit code 1\nbad ünicode\n")),
     return_code=1,
+    exception="text of an exception",
 )
 
 
@@ -20,6 +21,7 @@ def test_reports_come_back_as_they_were_written(tmp_path: Path) -> None:
     [read] = journal.read()
     assert session_id == 7
     assert (read.job_id, read.attempt, read.return_code) == (REPORT.job_id, 2, 1)
+    assert (read.value, read.exception) == (None, "text of an exception")
     assert [(s.state, s.message) for s in read.steps] == [(s.state, s.message) for s in REPORT.steps]
 
 

@@ -136,3 +136,29 @@ def test_word_of_an_earlier_attempt_changes_nothing(ledger: Ledger) -> None:
     ledger.start("a", 2, when=2.0)
     ledger.end(Ending("a", 2, 0), when=3.0)
     assert states(ledger) == {"a": [S.RUNNING, S.RUN_DONE]}
+
+
+def test_outcome_of_a_python_job_is_reported_with_its_end(ledger: Ledger) -> None:
+    ledger.start("a", 1, when=0.0)
+    ledger.keep_outcome("a", 2, ("of another attempt", ""))
+    ledger.keep_outcome("a", 1, ("value", ""))
+    [started] = ledger.take_reports(0.0)
+    assert (started.value, started.exception) == (None, None)
+    ledger.end(Ending("a", 1, 0), when=0.0)
+    [report] = ledger.take_reports(0.0)
+    assert (report.value, report.exception) == ("value", "")
+
+
+def test_reports_with_large_outcomes_are_taken_in_parts() -> None:
+    ledger = Ledger()
+    names = [f"j{number}" for number in range(10)]
+    ledger.assign([spec(name) for name in names], worker=0)
+    for name in names:
+        ledger.start(name, 1, when=0.0)
+        ledger.keep_outcome(name, 1, ("x" * 400, ""))
+        ledger.end(Ending(name, 1, 0), when=0.0)
+    parts = []
+    while ledger.owes:
+        parts.append([report.job_id for report in ledger.take_reports(0.0, max_size=1000)])
+    assert max(map(len, parts)) == 2 and [name for part in parts for name in part] == names
+    assert len(parts) == 5

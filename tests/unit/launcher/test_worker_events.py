@@ -70,3 +70,19 @@ def test_end_by_sigterm_is_kept_for_a_moment():
     outbox = Outbox()
     outbox.end("a", 1, -signal.SIGTERM, when=5.0)
     assert outbox.due_at(is_hungry=True) == 5.0 + SIGNALLED_SEC
+
+
+def test_outcomes_are_told_before_the_ends_in_messages_that_fit() -> None:
+    outbox = Outbox()
+    for number in range(40):
+        outbox.start(f"j{number}", 1, 0.0, "here")
+        outbox.keep_outcome(f"j{number}", 1, ("x" * 512_000, "y" * 512_000))
+        outbox.end(f"j{number}", 1, 0, 0.0)
+    outbox.note("something")
+    messages = list(outbox.take(0.0))
+    kinds = [message["type"] for message in messages]
+    assert kinds == sorted(kinds, key=["note", "outcomes", "events"].index)
+    assert max(len(json.dumps(message)) for message in messages) < MAX_FRAME_BYTES
+    told = [job[0] for message in messages if message["type"] == "outcomes" for job in message["jobs"]]
+    assert told == [f"j{number}" for number in range(40)]
+    assert outbox.is_empty and list(outbox.take(1.0)) == []
