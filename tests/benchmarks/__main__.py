@@ -17,7 +17,7 @@ from tests.benchmarks.figures import Figure
 
 def benchmarks() -> dict[str, Callable[[], Figure]]:
     """Name -> benchmark, in the order of the run; those of N jobs come at N and at 10 N."""
-    from tests.benchmarks import commands, creation, latency, over_http, throughput
+    from tests.benchmarks import commands, creation, latency, over_http, python_apps, throughput
 
     return {
         "throughput": partial(throughput.throughput, 3_000),
@@ -29,6 +29,8 @@ def benchmarks() -> dict[str, Callable[[], Figure]]:
         "bulk-10": partial(creation.bulk_create, 100_000),
         "latency": partial(latency.start_latency, 100),
         "chain": partial(latency.chain, 100),
+        "python_apps": partial(python_apps.python_apps, 1_000),
+        "result_latency": partial(python_apps.result_latency, 100),
         "help": partial(commands.command_time("--help"), 15),
         "ls": partial(commands.command_time("ls"), 15),
         "script": partial(commands.script_cpu, 20),
