@@ -11,7 +11,8 @@ _JOBS = """
 INSERT INTO core_balsamjob (job_id, application, site_id, workdir, tags, state, last_update)
 SELECT gen_random_uuid(), 'bench@' || %(site)s, %(site)s,
     'run/' || i, jsonb_build_object('batch', (i / 50)::text),
-    CASE WHEN i %% 100 = 0 THEN 'FAILED' WHEN i > %(count)s * 0.99 THEN 'PREPROCESSED' ELSE 'JOB_FINISHED' END,
+    CASE WHEN i %% 100 = 0 THEN 'FAILED' WHEN i > %(count)s * 0.99 THEN 'PREPROCESSED'
+        ELSE 'JOB_FINISHED' END,
     now() - (%(count)s - i) * interval '1 second'
 FROM generate_series(1, %(count)s) AS i
 """

@@ -60,7 +60,7 @@ def _place(face: Face, column: str, tie: str, cursor: str) -> tuple[Any, int]:
         value, tie_value = json.loads(base64.urlsafe_b64decode(cursor.encode()))
         if "\0" in str(value) or type(tie_value) is not int:
             raise ValueError(cursor)
-        name = fields.pk.name if column == "pk" and fields.pk else column
-        return fields.get_field(name).to_python(value), tie_value
+        kind: Any = fields.pk if column == "pk" else fields.get_field(column)
+        return kind.to_python(value), tie_value
     except (ValueError, TypeError, ValidationError) as error:
         raise UsageError("`after` is not the `next` of a page; leave it out to begin anew.") from error
