@@ -176,12 +176,16 @@ class Http:
         """Return the client of this process: connections do not outlive a fork."""
         import httpx
 
+        from balsam.client.trust import trust
+
         if os.getpid() not in self._clients:
             headers = {"User-Agent": f"balsam on {os.uname().nodename}"}
             if self._token:
                 headers["Authorization"] = f"Bearer {self._token}"
             timeout = httpx.Timeout(_READ_SEC, connect=_CONNECT_SEC)
-            self._clients[os.getpid()] = httpx.Client(base_url=self.address, headers=headers, timeout=timeout)
+            self._clients[os.getpid()] = httpx.Client(
+                base_url=self.address, headers=headers, timeout=timeout, verify=trust()
+            )
         return self._clients[os.getpid()]
 
 

@@ -1,7 +1,7 @@
 """``~/.balsam/client.yml``: which server this user is logged in to, readable by nobody else."""
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -18,6 +18,12 @@ def client_path() -> Path:
     return Path(chosen).expanduser() if chosen else balsam_home() / "client.yml"
 
 
+def _chosen_ca_file() -> str:
+    """Return the file that BALSAM_CA_FILE names, as a login is to remember it."""
+    chosen = os.environ.get("BALSAM_CA_FILE", "")
+    return str(Path(chosen).expanduser().absolute()) if chosen else ""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClientSettings:
     """A login at a server."""
@@ -27,6 +33,8 @@ class ClientSettings:
     #: Aware; None where it is not known.
     token_expiry: datetime | None = None
     username: str = ""
+    #: Of the authority that has signed the server's certificate; '': one that the system trusts.
+    ca_file: str = field(default_factory=_chosen_ca_file)
 
     @classmethod
     def load_from_file(cls) -> "ClientSettings | None":
@@ -42,6 +50,7 @@ class ClientSettings:
                 token=str(values.get("token") or ""),
                 token_expiry=None if expiry is None else _aware(expiry),
                 username=str(values.get("username") or ""),
+                ca_file=str(values.get("ca_file") or ""),
             )
         except FileNotFoundError:
             return None
@@ -61,6 +70,7 @@ class ClientSettings:
             "username": self.username,
             "token": self.token,
             "token_expiry": None if self.token_expiry is None else self.token_expiry.isoformat(),
+            **({"ca_file": self.ca_file} if self.ca_file else {}),
         }
         write_atomically(path, yaml.safe_dump(values, sort_keys=False), mode=0o600)
         return path
