@@ -8,6 +8,7 @@ from balsam.server import accounts, health, notices, operations, pages, resource
 from balsam.server.errors import install_handlers
 from balsam.server.guard import Guard
 from balsam.server.hosts import own_names
+from balsam.server.openapi import tell_of_logins
 from balsam.server.settings import ServerSettings
 
 __all__ = ["create_app"]
@@ -30,5 +31,6 @@ def create_app(settings: ServerSettings) -> FastAPI:
     resources.add_routes(app)
     operations.add_routes(app)
     pages.add_pages(app)
+    tell_of_logins(app)
     app.add_middleware(Guard, names=own_names(settings))
     return app

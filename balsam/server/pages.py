@@ -37,7 +37,11 @@ def add_pages(app: FastAPI) -> None:
             swagger_js_url=f"{root}/docs/swagger-ui-bundle.js",
             swagger_css_url=f"{root}/docs/swagger-ui.css",
             swagger_favicon_url=f"{root}/docs/favicon.png",
-            swagger_ui_parameters={"validatorUrl": None, "docExpansion": "none"},
+            swagger_ui_parameters={
+                "validatorUrl": None,
+                "docExpansion": "list",
+                "persistAuthorization": True,
+            },
         )
         html.headers["Content-Security-Policy"] = _POLICY
         return html

@@ -2,7 +2,7 @@
 
 from django.db import connection
 
-_SITE = "INSERT INTO core_site (name, path) VALUES ('bench', '/bench') RETURNING id"
+_SITE = "INSERT INTO core_site (name, path) SELECT 'bench' || count(*), '/bench' FROM core_site RETURNING id"
 _APP = """
 INSERT INTO core_applicationdefinition (site_id, name, command_template)
 VALUES (%(site)s, 'bench@' || %(site)s, 'true')
