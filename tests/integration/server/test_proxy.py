@@ -3,6 +3,7 @@
 import re
 import shutil
 import socket
+import ssl
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -89,7 +90,7 @@ def proxy(db: Path, tmp_path: Path) -> Iterator[httpx.Client]:
 
 def client_from(local: str, port: int, directory: Path) -> httpx.Client:
     """Return a client that calls nginx by the documented name, from a local address."""
-    context = httpx.create_ssl_context(verify=str(directory / "tls" / "ca.pem"))
+    context = ssl.create_default_context(cafile=directory / "tls" / "ca.pem")
     transport = httpx.HTTPTransport(verify=context, local_address=local)
     return Named(f"127.0.0.1:{port}", transport)
 
@@ -102,8 +103,8 @@ class Named(httpx.Client):
         self.place = place
 
     def request(self, *args: object, **options: object) -> httpx.Response:  # type: ignore[override]
-        extensions = {"sni_hostname": NAME}
-        return super().request(*args, **options, extensions=extensions)  # type: ignore[arg-type]
+        options["extensions"] = {"sni_hostname": NAME}
+        return super().request(*args, **options)  # type: ignore[arg-type]
 
 
 def answers(client: httpx.Client) -> bool:

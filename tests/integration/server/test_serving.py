@@ -4,6 +4,7 @@ import os
 import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -314,8 +315,8 @@ def test_newer_tables_are_refused(own_database: Path):
 
 
 def test_the_unit_is_one_that_systemd_takes(made: Path, tmp_path: Path):
-    text = run_balsam("server", "unit", "-p", made, "--user", "nobody").check().stdout
-    assert f'--foreground -p "{made}"' in text and "User=nobody" in text
+    text = run_balsam("server", "unit", "-p", made, "--user", "daemon").check().stdout
+    assert f'--foreground -p "{made}"' in text and "User=daemon" in text
     if shutil.which("systemd-analyze") is None:
         pytest.skip("systemd-analyze is not installed")
     (tmp_path / "balsam.service").write_text(text)
@@ -332,7 +333,7 @@ def test_a_server_in_the_foreground_ends_with_a_signal(made: Path):
     )  # fmt: skip
     try:
         wait_until(lambda: serves(made, process.pid), 60)
-        context = httpx.create_ssl_context(verify=str(made / "tls" / "ca.pem"))
+        context = ssl.create_default_context(cafile=made / "tls" / "ca.pem")
         assert httpx.get(f"{address_of(made)}/healthz", verify=context).status_code == 200
         process.send_signal(signal.SIGTERM)
         output, _ = process.communicate(timeout=60)
