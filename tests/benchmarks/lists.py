@@ -6,19 +6,16 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from balsam.client.http import Http
-from balsam.config.client_file import ClientSettings
 from balsam.core import claims, leases, resources
 from balsam.core.models import Account, Site
 from balsam.lib.processes import this_process
 from balsam.schemas.resources import Query
 from balsam.schemas.sessions import ClaimRequest, SessionRequest
-from balsam.server import running
-from balsam.server.settings import ServerSettings
 from tests.benchmarks.figures import Figure
 from tests.benchmarks.filling import fill
 from tests.benchmarks.floors import timed, wall_ms
 from tests.benchmarks.scratch import scratch_database
+from tests.serving import client_file, log_in, served
 
 FEW = 1_000
 GOAL_RATIO = 2.0
@@ -50,7 +47,7 @@ def times_with(jobs: int) -> dict[str, float]:
         found |= {
             f"{name}_msec": 1000 * min(timed(c) for _ in range(_TIMES)) for name, c in calls(site).items()
         }
-        with served(directory / "db", site):
+        with over_http(directory / "db", site):
             for name, words in _COMMANDS.items():
                 found[f"{name}_http_ms"] = wall_ms(["balsam", *words], _TIMES)
     return found
@@ -82,26 +79,18 @@ def calls(site: int) -> dict[str, Callable[[], object]]:
 
 
 @contextmanager
-def served(db_path: Path, site: int) -> Iterator[None]:
+def over_http(db_path: Path, site: int) -> Iterator[None]:
     """Have the commands reach the database over HTTP, as an account that owns the site."""
-    running.start(db_path, ServerSettings(port=0, log_requests=False))
-    told = running.status(db_path)
-    assert told is not None
     variables = dict(os.environ)
-    try:
-        password = "a password of benchmarks"
-        server = Http(told.address)
-        account = {"username": "bench", "password": password}
-        server.request("POST", "/auth/password/register", json=account)
-        reply = server.request("POST", "/auth/password/login", data=account)
+    with served(db_path) as address:
+        login = log_in(address, "bench")
         Site.objects.filter(pk=site).update(owner=Account.objects.get(username="bench"))
-        ClientSettings(api_root=told.address, username="bench", token=reply["access_token"]).save_to_file()
+        os.environ["BALSAM_CLIENT_PATH"] = str(client_file(db_path.parent, login))
         del os.environ["BALSAM_DB_PATH"]
-        counted = subprocess.run(
-            ["balsam", "job", "ls", "--by-state"], capture_output=True, check=True
-        ).stdout
-        assert b"JOB_FINISHED" in counted
-        yield
-    finally:
-        os.environ.update(variables)
-        running.stop(db_path)
+        try:
+            counted = subprocess.run(["balsam", "job", "ls", "--by-state"], capture_output=True, check=True)
+            assert b"JOB_FINISHED" in counted.stdout
+            yield
+        finally:
+            os.environ.clear()
+            os.environ.update(variables)

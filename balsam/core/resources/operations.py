@@ -28,14 +28,15 @@ def list_page(caller: int | None, resource: str, query: Query) -> Page:
     face, checked = FACES[resource], check_query(RESOURCES[resource], query)
     order, start, limit = checked.order_by, checked.offset, checked.limit
     rows = _matching(face, caller, checked)
-    count = rows.count() if checked.counted else None
+    is_whole = limit is None and not start and not checked.after
+    count = rows.count() if checked.counted and not is_whole else None
     found = paging.beyond(face, rows, order, checked.after) if checked.after else rows
     found = paging.ordered(face, found, order)
     page = list(found[start:] if limit is None else found[start : start + limit + 1])
     has_more = limit is not None and len(page) > limit
     page = page[:limit]
     after = paging.cursor_of(face, order, page[-1]) if has_more and page else ""
-    return Page(count, face.to_records(page), after)
+    return Page(len(page) if is_whole else count, face.to_records(page), after)
 
 
 def count_by(caller: int | None, resource: str, query: Query, column: str) -> dict[str, int]:

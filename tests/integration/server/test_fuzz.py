@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import os
 from contextlib import suppress
 from typing import Any
 
@@ -18,9 +19,9 @@ from tests.integration.server.test_owners import make_one_of_each
 
 #: A request that ends the login under test, or makes the test wait.
 LEFT_OUT = {("POST", "/auth/logout"), ("DELETE", "/auth/tokens/{token_id}")}
-EXAMPLES = 10
+EXAMPLES = int(os.environ.get("BALSAM_TEST_EXAMPLES", "4"))
 #: Odd values in one place; others come in the next.
-TURNS = 5
+TURNS = 3
 #: Values that break programs, for every place in which a value may stand.
 ODD = [
     *("", " ", "\0", "\ud800", "%", "_", "'", "🌲" * 99, "a/../b", "..", "NaN", "1e999", "0x10", "null"),

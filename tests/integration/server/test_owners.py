@@ -7,7 +7,7 @@ import pytest
 from balsam.client.http import Http
 from balsam.exceptions import BalsamError
 from balsam.schemas.resources import RESOURCES
-from tests.integration.server.conftest import log_in
+from tests.serving import log_in
 
 #: Routes that are about the caller alone, or about nobody; each has tests of its own.
 ABOUT_NOBODY = ("/auth/", "/healthz", "/notices")

@@ -17,8 +17,8 @@ from django.db import connection
 from balsam.server import running
 from balsam.server.certificates import ensure_certificate
 from tests.commands import run_balsam
-from tests.integration.server.conftest import PASSWORD
 from tests.jobs import add_job
+from tests.serving import PASSWORD
 from tests.waiting import wait_until
 
 NAME = "balsam.lab.org"

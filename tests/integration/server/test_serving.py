@@ -21,7 +21,7 @@ from balsam.server import running
 from balsam.server.logs import start_logging
 from tests.commands import run_balsam, script_path
 from tests.databases import discard_database
-from tests.integration.server.conftest import PASSWORD, log_in
+from tests.serving import PASSWORD, log_in
 from tests.waiting import wait_until
 
 
