@@ -122,7 +122,7 @@ def query_of(request: Request, resource: Resource, *others: str) -> Query:
         limit=_limit(values.get("limit")),
         offset=_number(values.get("offset", 0), "offset"),
         after=values.get("after", ""),
-        counted=values.get("counted", "true").lower() != "false",
+        counted=_flag(values.get("counted", "true"), "counted"),
     )
 
 
@@ -148,6 +148,12 @@ def _limit(told: Any) -> int:
     if limit > MAX_PAGE:
         raise UsageError(f"limit is {limit}; at most {MAX_PAGE} objects fit on a page.")
     return limit
+
+
+def _flag(text: str, name: str) -> bool:
+    if text.lower() not in ("true", "false"):
+        raise UsageError(f"{name} is {text!r}; it must be true or false.")
+    return text.lower() == "true"
 
 
 def _read(kind: str, text: str) -> Any:
