@@ -16,7 +16,7 @@ T = TypeVar("T", bound=Model)
 
 
 class Query(Generic[T]):
-    """The objects that all filters hold for. Reading it asks the server once."""
+    """The objects that all filters hold for, read once, when they are first looked at."""
 
     def __init__(self, model: type[T], wire: Wire | None = None, *, is_empty: bool = False) -> None:
         self._model = model
@@ -62,11 +62,8 @@ class Query(Generic[T]):
 
     def _read(self) -> list[T]:
         if self._found is None:
-            records = (
-                []
-                if self._is_empty
-                else client().list_resources(self._model._resource.name, self._wire).results
-            )
+            name = self._model._resource.name
+            records = () if self._is_empty else client().read_resources(name, self._wire)
             self._found = [self._model._from_record(record) for record in records]
         return self._found
 
@@ -110,7 +107,8 @@ class Query(Generic[T]):
             return 0
         if self._found is not None or self._wire.limit is not None or self._wire.offset:
             return len(self)
-        return client().list_resources(self._model._resource.name, replace(self._wire, limit=0)).count
+        counted = client().list_resources(self._model._resource.name, replace(self._wire, limit=0)).count
+        return counted or 0
 
     def first(self) -> T:
         """Return the first object; raises IndexError when there is none."""

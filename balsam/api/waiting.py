@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
 __all__ = ["WaitResult", "as_completed", "wait"]
 
+#: Between two looks at least so many times what one takes.
+_PAUSES_PER_LOOK = 2
+
 
 class WaitResult(NamedTuple):
     """Jobs by whether they have ended, in the order given."""
@@ -68,12 +71,17 @@ def wait_for(is_over: Callable[[], bool], timeout: float | None, poll_interval: 
     until = None if timeout is None else time.monotonic() + timeout
     listener = client().listen()
     try:
-        while not is_over():
-            left = poll_interval if until is None else min(poll_interval, until - time.monotonic())
+        while True:
+            began = time.monotonic()
+            if is_over():
+                return True
+            now = time.monotonic()
+            left = poll_interval if until is None else min(poll_interval, until - now)
             if left <= 0:
                 return False
-            listener.wait(left)
-        return True
+            # a look at many jobs costs something, so a flood of ends does not cause a flood of looks
+            time.sleep(min(left, _PAUSES_PER_LOOK * (now - began)))
+            listener.wait(max(0.0, left - _PAUSES_PER_LOOK * (now - began)))
     finally:
         listener.close()
 
@@ -84,5 +92,5 @@ def _ended(jobs: "list[Job]") -> list[int]:
     if not numbers:
         return []
     running = Query(filters={"id": numbers, "state__ne": list(END_STATES)})
-    left = {record["id"] for record in client().list_resources("job", running).results}
+    left = {record["id"] for record in client().read_resources("job", running)}
     return [number for number in numbers if number not in left]

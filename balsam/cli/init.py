@@ -51,6 +51,6 @@ def shortest_name(db_path: Path) -> str:
 
 
 def _migrate(db_path: Path) -> None:
-    from balsam.core.schema import migrate  # Django is imported only once the server runs
+    from balsam.server.deploying import bring_up_to_date  # Django is imported only once the server runs
 
-    migrate(db_path)
+    bring_up_to_date(db_path)

@@ -20,9 +20,12 @@ _USER_COLUMNS = [Column(name) for name in ("user", "is_owner", "connections")]
 @click.command(
     cls=VerbedCommand,
     verbs={
-        "up": ("balsam.cli.rest.commands:up", "Serve the database over HTTP."),
-        "down": ("balsam.cli.rest.commands:down", "Stop the REST server."),
-        "status": ("balsam.cli.rest.commands:status", "Say whether the REST server runs."),
+        "up": ("balsam.cli.rest.up:up", "Serve a database over HTTP."),
+        "down": ("balsam.cli.rest.down:down", "Stop the REST server."),
+        "status": ("balsam.cli.rest.status:status", "Say whether the REST server runs."),
+        "deploy": ("balsam.cli.rest.deploy:deploy", "Make a database for many accounts, to be served."),
+        "migrate": ("balsam.cli.rest.migrate:migrate", "Bring the tables of an older version up to date."),
+        "unit": ("balsam.cli.rest.unit:unit", "Print a systemd unit that serves a database."),
     },
     help="Start, stop or inspect the server of the active database.",
     examples=[

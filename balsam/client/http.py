@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from balsam import exceptions
+from balsam.client import wire_query
 from balsam.client.credentials import Credentials, FixedToken, RefreshRefused, StoredLogin
 from balsam.client.polling import Polling
 from balsam.client.transport import Listener
@@ -79,12 +80,20 @@ class Http:
             ) from error
 
     def _list(self, _: object, resource: str, query: Query) -> Page:
-        reply = self.request("GET", RESOURCES[resource].path, params=_params(query))
-        return Page(reply["count"], reply["results"])
+        path, params = RESOURCES[resource].path, wire_query.params(query)
+        if wire_query.is_long(params):
+            reply = self.request("POST", f"{path}query", json=wire_query.body(query))
+        else:
+            reply = self.request("GET", path, params=params)
+        return Page(reply["count"], reply["results"], reply["next"])
 
     def _count_by(self, _: object, resource: str, query: Query, column: str) -> dict[str, int]:
-        params = [*_params(query), ("by", column)]
-        counts: dict[str, int] = self.request("GET", f"{RESOURCES[resource].path}counts", params=params)
+        path, params, by = f"{RESOURCES[resource].path}counts", wire_query.params(query), ("by", column)
+        counts: dict[str, int]
+        if wire_query.is_long(params):
+            counts = self.request("POST", path, params=[by], json=wire_query.body(query))
+        else:
+            counts = self.request("GET", path, params=[*params, by])
         return counts
 
     def _create(self, _: object, resource: str, records: Sequence[Record]) -> list[Record]:
@@ -98,11 +107,22 @@ class Http:
         return _outcome(self.request("PATCH", RESOURCES[resource].path, json=body))
 
     def _update_where(self, _: object, resource: str, query: Query, patch: Record) -> UpdateReply:
-        return _outcome(self.request("PUT", RESOURCES[resource].path, params=_params(query), json=patch))
+        changed: list[int] = []
+        refused: dict[int, str] = {}
+        for part in wire_query.parts(resource, query):
+            reply = _outcome(
+                self.request("PUT", RESOURCES[resource].path, params=wire_query.params(part), json=patch)
+            )
+            changed += reply.changed
+            refused.update(reply.refused)
+        return UpdateReply(tuple(dict.fromkeys(changed)), refused)
 
     def _delete_where(self, _: object, resource: str, query: Query) -> int:
-        reply = self.request("DELETE", RESOURCES[resource].path, params=_params(query))
-        return int(reply["deleted"])
+        path = RESOURCES[resource].path
+        return sum(
+            self.request("DELETE", path, params=wire_query.params(part))["deleted"]
+            for part in wire_query.parts(resource, query)
+        )
 
     # -- notices -------------------------------------------------------------------------------------
 
@@ -188,10 +208,14 @@ class Http:
         """Return the client of this process: connections do not outlive a fork."""
         import httpx
 
+        from balsam.client.trust import trust
+
         if os.getpid() not in self._clients:
             headers = {"User-Agent": f"balsam on {os.uname().nodename}"}
             timeout = httpx.Timeout(_READ_SEC, connect=_CONNECT_SEC)
-            self._clients[os.getpid()] = httpx.Client(base_url=self.address, headers=headers, timeout=timeout)
+            self._clients[os.getpid()] = httpx.Client(
+                base_url=self.address, headers=headers, timeout=timeout, verify=trust()
+            )
         return self._clients[os.getpid()]
 
 
@@ -210,30 +234,6 @@ def _pause_sec(longest_sec: float, told: str | None) -> float:
 def _new_key() -> dict[str, str]:
     """Return the header by which a server knows a request that comes twice."""
     return {"Idempotency-Key": secrets.token_hex(16)}
-
-
-def _params(query: Query) -> list[tuple[str, str]]:
-    found: list[tuple[str, str]] = []
-    for name, value in query.filters.items():
-        if isinstance(value, Mapping):
-            found += [(name, f"{key}:{item}") for key, item in value.items()]
-        elif isinstance(value, list | tuple | set):
-            found += [(name, _param(item)) for item in value]
-        else:
-            found.append((name, _param(value)))
-    if query.order_by:
-        found.append(("ordering", query.order_by))
-    if query.limit is not None:
-        found.append(("limit", str(query.limit)))
-    if query.offset:
-        found.append(("offset", str(query.offset)))
-    return found
-
-
-def _param(value: Any) -> str:
-    if isinstance(value, bool):
-        return str(value).lower()
-    return value.isoformat() if hasattr(value, "isoformat") else str(value)
 
 
 def _outcome(reply: Mapping[str, Any]) -> UpdateReply:

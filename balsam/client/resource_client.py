@@ -1,6 +1,7 @@
 """Calls on the resources of the site generation, by whoever is logged in: on one's own database its owner."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from balsam.schemas.resources import Page, Query, Record, UpdateReply
@@ -12,6 +13,8 @@ __all__ = ["ResourceClient"]
 
 #: On one's own database; a server finds out by itself who calls.
 _OWNER = None
+#: Objects that are read at once.
+_PAGE = 5_000
 
 
 class ResourceClient:
@@ -23,6 +26,18 @@ class ResourceClient:
         """Return the objects that all filters hold for."""
         reply: Page = self.transport.call("resources.list", _OWNER, resource, query)
         return reply
+
+    def read_resources(self, resource: str, query: Query) -> Iterator[Record]:
+        """Yield the objects that all filters hold for, page by page."""
+        left = query.limit
+        while left != 0:
+            size = _PAGE if left is None else min(_PAGE, left)
+            page = self.list_resources(resource, replace(query, limit=size, counted=False))
+            yield from page.results
+            if not page.next:
+                return
+            left = None if left is None else left - len(page.results)
+            query = replace(query, after=page.next, offset=0)
 
     def count_resources(self, resource: str, query: Query, column: str) -> dict[str, int]:
         """Count the objects by one of their fields."""

@@ -16,7 +16,7 @@ __all__ = ["ClientSettings", "client_path"]
 
 logger = logging.getLogger(__name__)
 
-_KEYS = ("api_root", "username", "token", "token_expiry", "refresh_token")
+_KEYS = ("api_root", "username", "token", "token_expiry", "refresh_token", "ca_file")
 #: Of older programs: without meaning here, and no mistake.
 _OLD_KEYS = ("client_class", "connect_timeout", "read_timeout", "retry_count")
 
@@ -25,6 +25,12 @@ def client_path() -> Path:
     """Return where the file is: BALSAM_CLIENT_PATH, or in the user's directory."""
     chosen = os.environ.get("BALSAM_CLIENT_PATH")
     return Path(chosen).expanduser() if chosen else balsam_home() / "client.yml"
+
+
+def _chosen_ca_file() -> str:
+    """Return the file that BALSAM_CA_FILE names, as a login is to remember it."""
+    chosen = os.environ.get("BALSAM_CA_FILE", "")
+    return str(Path(chosen).expanduser().absolute()) if chosen else ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +45,8 @@ class ClientSettings:
     token_expiry: datetime | None = None
     #: '' for a login that cannot be renewed.
     refresh_token: str = field(default="", repr=False)
+    #: Of the authority that has signed the server's certificate; '': one that the system trusts.
+    ca_file: str = field(default_factory=_chosen_ca_file)
     #: What else the file says; it is kept.
     others: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
@@ -56,6 +64,7 @@ class ClientSettings:
                 api_root=str(values["api_root"]),
                 token_expiry=None if expiry is None else _aware(expiry),
                 others={key: value for key, value in values.items() if key not in _KEYS},
+                ca_file=str(values.get("ca_file") or ""),
                 **texts,
             )
         except FileNotFoundError:
@@ -84,6 +93,7 @@ class ClientSettings:
             "token": self.token,
             "token_expiry": None if self.token_expiry is None else self.token_expiry.isoformat(),
             "refresh_token": self.refresh_token,
+            **({"ca_file": self.ca_file} if self.ca_file else {}),
             **self.others,
         }
         write_atomically(path, yaml.safe_dump(values, sort_keys=False), mode=0o600)

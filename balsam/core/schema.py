@@ -2,6 +2,8 @@
 
 import os
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from django.core.management import call_command
@@ -19,9 +21,7 @@ def migrate(db_path: Path) -> None:
 
     Raises DatabaseError when the database was made by a newer Balsam.
     """
-    before = os.environ.get("BALSAM_DB_PATH")
-    os.environ["BALSAM_DB_PATH"] = str(db_path)
-    try:
+    with _connected(db_path):
         _refuse_newer(db_path)
         call_command("migrate", verbosity=0, interactive=False)
         with transaction.atomic():
@@ -34,6 +34,36 @@ def migrate(db_path: Path) -> None:
                 },
             )
             sql.fetch("next_site")
+
+
+def missing_changes(db_path: Path) -> list[str]:
+    """Name the changes of tables that this version has and the database has not, in order.
+
+    Raises DatabaseError when the database was made by a newer Balsam.
+    """
+    with _connected(db_path):
+        _refuse_newer(db_path)
+        executor = MigrationExecutor(connection)
+        plan = executor.migration_plan(executor.loader.graph.leaf_nodes("core"))
+        return [migration.name for migration, _ in plan]
+
+
+def check_tables(db_path: Path) -> None:
+    """Raise DatabaseError when the tables are not those of this version; says what to type."""
+    if missing := missing_changes(db_path):
+        raise DatabaseError(
+            f"The database {db_path} has the tables of an older Balsam: {missing[-1]} is missing.\n"
+            f"Bring them up to date with `balsam server migrate -p {db_path}`."
+        )
+
+
+@contextmanager
+def _connected(db_path: Path) -> Iterator[None]:
+    """Make a database the active one for a while."""
+    before = os.environ.get("BALSAM_DB_PATH")
+    os.environ["BALSAM_DB_PATH"] = str(db_path)
+    try:
+        yield
     finally:
         connection.close()
         if before is None:
@@ -53,5 +83,5 @@ def _refuse_newer(db_path: Path) -> None:
         raise DatabaseError(
             f"The database {db_path} has the schema of a newer Balsam ({unknown[-1]}); "
             "this one would damage it.\n"
-            "Upgrade with `pip install -U balsam`, then run `balsam init` on it again."
+            "Upgrade this one: `pip install -U balsam`."
         )

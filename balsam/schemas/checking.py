@@ -7,6 +7,7 @@ import copy
 import difflib
 import uuid
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -59,7 +60,7 @@ def check_query(resource: Resource, query: Query) -> Query:
         values = list(_each(value)) if rule.many else [value]
         checked = [_converted(resource, name, rule.kind, item) for item in values]
         filters[name] = checked if rule.many else checked[0]
-    return Query(filters=filters, order_by=order, limit=query.limit, offset=query.offset)
+    return replace(query, filters=filters, order_by=order)
 
 
 def _each(value: Any) -> Iterable[Any]:
@@ -110,6 +111,12 @@ def _text(value: Any) -> str:
     return value
 
 
+def _tag(value: Any) -> str:
+    if ":" not in _text(value):
+        raise ValueError("it must be KEY:VALUE")
+    return str(value)
+
+
 def _flag(value: Any) -> bool:
     if not isinstance(value, bool):
         raise TypeError("it must be True or False")
@@ -158,6 +165,7 @@ _CONVERTERS: Mapping[str, Callable[[Any], Any]] = {
     "int": _int,
     "float": float,
     "text": _text,
+    "tag": _tag,
     "flag": _flag,
     "time": _time,
     "uuid": lambda value: str(uuid.UUID(str(value))),

@@ -58,7 +58,10 @@ class Filter:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resource:
-    """One kind of object. ``orders`` are what one may order by, ``order_by`` the order without wish."""
+    """One kind of object. ``orders`` are what one may order by, ``order_by`` the order without wish.
+
+    ``groups`` are the fields by whose values objects can be counted.
+    """
 
     name: str
     #: Where a server has it.
@@ -67,26 +70,37 @@ class Resource:
     filters: Mapping[str, Filter]
     orders: tuple[str, ...] = ()
     order_by: str = "id"
+    groups: tuple[str, ...] = ()
     #: What can be done besides listing: create, update, delete.
     verbs: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Query:
-    """Which objects, in which order: all filters must hold. ``limit`` None: all."""
+    """Which objects, in which order: all filters must hold. ``limit`` None: all.
+
+    ``after`` is the `Page.next` of the page before: unlike an offset, it costs the same however far one is.
+    ``counted`` False saves the count of them all.
+    """
 
     filters: Mapping[str, Any] = field(default_factory=dict)
     order_by: str = ""
     limit: int | None = None
     offset: int = 0
+    after: str = ""
+    counted: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Objects, and how many there are without limit and offset."""
+    """Objects, and how many there are without limit, offset and after; None where that was not asked for.
 
-    count: int
+    ``next`` is the `Query.after` of the next page; '' where there are no more.
+    """
+
+    count: int | None
     results: list[Record]
+    next: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +183,7 @@ _APP = Resource(
         "site_path": Filter(kind="text"),
     },
     orders=("id", "name", "site_id"),
+    groups=("site_id",),
     verbs=frozenset(("create", "update", "delete")),
 )
 
@@ -217,10 +232,11 @@ _JOB = Resource(
         "workdir__contains": Filter(kind="text"),
         "state": Filter(kind="state", many=True),
         "state__ne": Filter(kind="state", many=True),
-        "tags": Filter(kind="text", many=True),
+        "tags": Filter(kind="tag", many=True),
         "pending_file_cleanup": Filter(kind="flag"),
     },
     orders=("id", "last_update", "state", "workdir"),
+    groups=("state", "site_id", "app_id", "batch_job_id"),
     verbs=frozenset(("create", "update", "delete")),
 )
 
@@ -254,9 +270,10 @@ _BATCH_JOB = Resource(
         "start_time_after": Filter(kind="time"),
         "end_time_before": Filter(kind="time"),
         "end_time_after": Filter(kind="time"),
-        "filter_tags": Filter(kind="text", many=True),
+        "filter_tags": Filter(kind="tag", many=True),
     },
     orders=("id", "start_time"),
+    groups=("state", "site_id", "queue", "project", "job_mode"),
     verbs=frozenset(("create", "update")),
 )
 
@@ -307,14 +324,17 @@ _EVENT = Resource(
         "job_id": Filter(kind="int", many=True),
         "batch_job_id": Filter(kind="int", many=True),
         "scheduler_id": Filter(kind="text"),
-        "tags": Filter(kind="text", many=True),
+        "tags": Filter(kind="tag", many=True),
         "timestamp_before": Filter(kind="time"),
         "timestamp_after": Filter(kind="time"),
         "from_state": Filter(kind="state"),
         "to_state": Filter(kind="state"),
+        # in the order of their ids, none of which is missed or comes later
+        "after_id": Filter(kind="int"),
     },
     orders=("timestamp", "id"),
     order_by="-timestamp",
+    groups=("from_state", "to_state"),
 )
 
 RESOURCES: Mapping[str, Resource] = {

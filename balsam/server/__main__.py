@@ -1,21 +1,28 @@
-"""``python -m balsam.server DB HOST PORT [CERTIFICATE KEY]``: what `balsam server up` starts."""
+"""``python -m balsam.server DB SETTINGS``: what `balsam server up` starts; the settings are JSON."""
 
+import json
 import os
 import sys
 from pathlib import Path
 
-from balsam.server.running import serve
+from balsam.exceptions import BalsamError
+from balsam.server.settings import from_values
 
 
-def main(words: list[str]) -> None:
+def main(db_path: str, settings: str) -> None:
     """Serve until told to end."""
-    db_path, host, port, *tls = words
     os.environ["BALSAM_DB_PATH"] = db_path
+    os.umask(0o077)
     import balsam
 
     balsam.setup()
-    serve(Path(db_path), host, int(port), (tls[0], tls[1]) if tls else None)
+    from balsam.server.serving import serve
+
+    try:
+        serve(Path(db_path), from_values(json.loads(settings)))
+    except BalsamError as error:
+        sys.exit(str(error))
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main(*sys.argv[1:])

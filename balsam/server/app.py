@@ -1,49 +1,36 @@
 """The application that answers HTTP: its routes, its errors, and what it says of itself."""
 
 import importlib.metadata
-from collections.abc import Awaitable, Callable
 
-from fastapi import FastAPI, Request, Response
+from fastapi import FastAPI
 
-from balsam.server import logins, notices, operations, resources
+from balsam.server import health, logins, notices, operations, pages, resources
 from balsam.server.errors import install_handlers
+from balsam.server.guard import Guard
+from balsam.server.hosts import own_names
+from balsam.server.openapi import tell_of_logins
+from balsam.server.settings import ServerSettings
 
 __all__ = ["create_app"]
 
-#: Of a request; 5,000 jobs with all their texts are less.
-MAX_BODY_BYTES = 64 * 2**20
-_HEADERS = {
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-    "Referrer-Policy": "no-referrer",
-    "Cache-Control": "no-store",
-}
 
-
-def create_app() -> FastAPI:
+def create_app(settings: ServerSettings) -> FastAPI:
     """Return the application, over the active database."""
     app = FastAPI(
         title="Balsam",
         version=importlib.metadata.version("balsam"),
         description="Sites, applications, jobs, batch jobs and events of the site generation.",
         lifespan=notices.lifespan,
+        docs_url=None,
+        redoc_url=None,
     )
     install_handlers(app)
     logins.install(app)
     app.include_router(notices.router)
+    app.include_router(health.router)
     resources.add_routes(app)
     operations.add_routes(app)
-    app.middleware("http")(_guard)
+    pages.add_pages(app)
+    tell_of_logins(app)
+    app.add_middleware(Guard, names=own_names(settings))
     return app
-
-
-async def _guard(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
-    """Refuse bodies without end, and let no page embed, keep or guess at an answer."""
-    length = request.headers.get("content-length", "0")
-    if not length.isdecimal() or int(length) > MAX_BODY_BYTES:
-        return Response(f"At most {MAX_BODY_BYTES} bytes fit into a request.", 413)
-    if "chunked" in request.headers.get("transfer-encoding", ""):
-        return Response("Say how long the request is: Content-Length.", 411)
-    response = await call_next(request)
-    response.headers.update(_HEADERS)
-    return response

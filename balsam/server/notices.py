@@ -18,7 +18,7 @@ from balsam.server.accounts import Caller
 from balsam.server.connections import in_core
 from balsam.server.sweeping import keep_sweeping
 
-__all__ = ["Board", "lifespan", "router"]
+__all__ = ["LONGEST_WAIT_SEC", "Board", "lifespan", "router"]
 
 logger = logging.getLogger(__name__)
 router = APIRouter(tags=["notices"])
@@ -28,7 +28,8 @@ _LOST = "lost "
 #: What follows closely is told together.
 _GATHER_SEC = 0.02
 _REOPEN_SEC = 1.0
-_LONGEST_WAIT_SEC = 60.0
+#: Of one request.
+LONGEST_WAIT_SEC = 60.0
 _KEPT = 1_000
 
 
@@ -43,6 +44,13 @@ class Board:
         self._changed = asyncio.Event()
         self._notices: list[tuple[int, str]] = []
         self.last = self._forgotten = time.time_ns() // 1_000_000
+        #: Nobody waits any more: the server ends.
+        self.is_closed = False
+
+    def close(self) -> None:
+        """End all waiting; from the event loop."""
+        self.is_closed = True
+        self._changed.set()
 
     def put(self, topics: list[str]) -> None:
         """Add notices; from any thread."""
@@ -68,7 +76,7 @@ class Board:
             return sorted(_PUBLIC)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
-                while self.last <= after:
+                while self.last <= after and not self.is_closed:
                     await self._changed.wait()
                     await asyncio.sleep(_GATHER_SEC)
         return list(dict.fromkeys(topic for number, topic in self._notices if number > after))
@@ -105,7 +113,7 @@ async def notices(
     request: Request,
     caller: Caller,
     after: int = -1,
-    timeout_sec: Annotated[float, Query(ge=0, le=_LONGEST_WAIT_SEC)] = 30.0,
+    timeout_sec: Annotated[float, Query(ge=0, le=LONGEST_WAIT_SEC)] = 30.0,
 ) -> dict[str, object]:
     """Wait for something to happen after notice number ``after``; -1: say only which number is the last."""
     board: Board = request.app.state.board

@@ -6,7 +6,6 @@ What runs is written beside the database: host, pid and start time, so that no o
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -16,12 +15,15 @@ from pathlib import Path
 from balsam.exceptions import ConflictError, ServerError
 from balsam.lib.atomic import write_atomically
 from balsam.lib.processes import ProcessIdentity, identify, is_alive
+from balsam.server.logs import log_path
+from balsam.server.settings import ServerSettings
 
-__all__ = ["Served", "serve", "start", "status", "stop"]
+__all__ = ["Served", "refuse_second", "start", "status", "stop", "tell"]
 
 _FILE = "rest-server.json"
 _START_SEC = 30.0
-_STOP_SEC = 15.0
+#: Longer than a server takes to finish what is under way.
+_STOP_SEC = 45.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,23 +54,36 @@ def status(db_path: Path) -> Served | None:
         ) from error
 
 
-def start(db_path: Path, host: str, port: int, tls: tuple[str, str] | None = None) -> Served:
-    """Start the server of a database in the background; return when it answers.
+def tell(db_path: Path, address: str, log: str) -> None:
+    """Write down that this process serves a database."""
+    me = identify(os.getpid())
+    assert me is not None
+    served = {"process": asdict(me), "address": address, "log": log}
+    write_atomically(db_path / _FILE, json.dumps(served) + "\n", mode=0o600)
 
-    ``port`` 0 takes a free one. Raises ConflictError when one runs, ServerError when it does not come up.
-    """
+
+def refuse_second(db_path: Path) -> None:
+    """Raise ConflictError when a server runs, or may run where this cannot be seen from here."""
     known = status(db_path)
     if known is not None and known.is_running is not False:
         raise ConflictError(
             f"The server runs already, on {known.process.host} (pid {known.process.pid}): {known.address}. "
-            "`balsam server down` stops it."
+            f"`balsam server down -p {db_path}` stops it."
         )
-    log = db_path / "log" / "rest-server.log"
+
+
+def start(db_path: Path, settings: ServerSettings) -> Served:
+    """Start the server of a database in the background; return when it answers.
+
+    Raises ConflictError when one runs, ServerError when it does not come up.
+    """
+    refuse_second(db_path)
+    log = log_path(db_path)
     log.parent.mkdir(exist_ok=True)
-    words = [str(db_path), host, str(port), *(tls or ())]
-    with open(log, "ab") as output:
+    first_words = log.with_suffix(".start")
+    with open(first_words, "wb") as output:
         process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "balsam.server", *words],
+            [sys.executable, "-P", "-m", "balsam.server", str(db_path), json.dumps(asdict(settings))],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
@@ -83,7 +98,7 @@ def start(db_path: Path, host: str, port: int, tls: tuple[str, str] | None = Non
             break
         time.sleep(0.05)
     process.kill()
-    raise ServerError(f"The server did not come up; the end of {log} says why:\n{_tail(log)}")
+    raise ServerError(f"The server did not come up; the end of {first_words} says why:\n{_tail(first_words)}")
 
 
 def stop(db_path: Path) -> bool:
@@ -101,29 +116,6 @@ def stop(db_path: Path) -> bool:
         if not is_alive(served.process):
             break
     return True
-
-
-def serve(db_path: Path, host: str, port: int, tls: tuple[str, str] | None = None) -> None:
-    """Serve a database in this process until it is told to end."""
-    import uvicorn
-
-    from balsam.server.app import create_app
-
-    listening = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
-    scheme = "https" if tls else "http"
-    shown = f"[{host}]" if ":" in host else host
-    me = identify(os.getpid())
-    assert me is not None
-    served = {
-        "process": asdict(me),
-        "address": f"{scheme}://{shown}:{listening.getsockname()[1]}",
-        "log": str(db_path / "log" / "rest-server.log"),
-    }
-    files = {"ssl_certfile": tls[0], "ssl_keyfile": tls[1]} if tls else {}
-    config = uvicorn.Config(create_app(), log_level="info", server_header=False, **files)  # type: ignore[arg-type]
-    config.load()
-    write_atomically(db_path / _FILE, json.dumps(served) + "\n", mode=0o600)
-    uvicorn.Server(config).run(sockets=[listening])
 
 
 def _tail(path: Path) -> str:

@@ -17,7 +17,7 @@ from tests.benchmarks.figures import Figure
 
 def benchmarks() -> dict[str, Callable[[], Figure]]:
     """Name -> benchmark, in the order of the run; those of N jobs come at N and at 10 N."""
-    from tests.benchmarks import commands, creation, latency, over_http, python_apps, throughput
+    from tests.benchmarks import commands, creation, latency, lists, over_http, python_apps, throughput
 
     return {
         "throughput": partial(throughput.throughput, 3_000),
@@ -34,6 +34,8 @@ def benchmarks() -> dict[str, Callable[[], Figure]]:
         "help": partial(commands.command_time("--help"), 15),
         "ls": partial(commands.command_time("ls"), 15),
         "script": partial(commands.script_cpu, 20),
+        "lists": partial(lists.lists, 100_000),
+        "lists-10": partial(lists.lists, 1_000_000),
         "scale": partial(throughput.scale, 3_000),
     }
 

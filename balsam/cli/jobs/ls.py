@@ -16,6 +16,8 @@ _COLUMNS = [
     Column("state", title="State"),
     Column("tags", title="Tags"),
 ]
+#: Jobs in a table, if no limit is given.
+_FIRST_PAGE = 1_000
 _COUNTS = [Column("state", title="State"), Column("count", title="Count")]
 
 
@@ -26,7 +28,12 @@ _COUNTS = [Column("state", title="State"), Column("count", title="Count")]
 )
 @job_selection
 @click.option("--by-state", is_flag=True, help="Count the jobs of each state.")
-@click.option("-n", "--limit", type=click.IntRange(min=1), help="At most so many, the newest.")
+@click.option(
+    "-n",
+    "--limit",
+    type=click.IntRange(min=0),
+    help="At most so many, the newest; 0: all. Default: 1000 in a table.",
+)
 @click.option("-v", "--verbose", is_flag=True, help="Show all fields, as YAML.")
 @output_option
 def ls(by_state: bool, limit: int | None, verbose: bool, output: OutputFormat, **selection: Any) -> None:
@@ -41,12 +48,25 @@ def ls(by_state: bool, limit: int | None, verbose: bool, output: OutputFormat, *
         display([{"state": s, "count": n} for s, n in sorted(counts.items())], _COUNTS, output)
         return
     query = Job.objects.filter(**filters)
-    jobs = list(query) if limit is None else list(query.order_by("-id")[:limit])[::-1]
+    is_table = output is OutputFormat.TABLE and not verbose
+    most = (_FIRST_PAGE if is_table else 0) if limit is None else limit
+    jobs = list(query.order_by("-id")[:most])[::-1] if most else list(query)
     if verbose:
         for job in jobs:
             click.echo(f"{job}---")
         return
     display(_rows(jobs), _COLUMNS, output)
+    if limit is None and len(jobs) == most:
+        _say_what_is_left(query.count(), most)
+
+
+def _say_what_is_left(count: int, shown: int) -> None:
+    if count > shown:
+        click.echo(
+            f"These are the newest {shown:,} of {count:,} jobs. --limit 0 shows all, --limit N the newest N; "
+            "--state, --tag and others select, and --by-state counts.",
+            err=True,
+        )
 
 
 def _rows(jobs: list[Any]) -> list[dict[str, Any]]:

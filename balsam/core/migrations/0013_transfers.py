@@ -18,7 +18,7 @@ FROM core_balsamjob WHERE state = 'POSTPROCESSED' AND stage_out_url ~ '\\S' AND 
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("core", "0011_accounts"),
+        ("core", "0012_accounts"),
     ]
 
     operations = [

@@ -3,6 +3,17 @@
 from django.db import models
 from django.db.models.functions import Now
 
+from balsam.states import JobState
+
+#: What few jobs enter, and people look for.
+RARE_STATES = [
+    state.value
+    for state in (
+        *(JobState.FAILED, JobState.USER_KILLED, JobState.RUN_ERROR, JobState.RUN_TIMEOUT),
+        JobState.RESTART_READY,
+    )
+]
+
 
 class JobEvent(models.Model):
     """One entry of a job's history.
@@ -25,7 +36,16 @@ class JobEvent(models.Model):
     data = models.JSONField(null=True)
 
     class Meta:
-        indexes = [models.Index(fields=["job_id", "id"], name="events_of_job")]
+        indexes = [
+            models.Index(fields=["job_id", "id"], name="events_of_job"),
+            models.Index(fields=["timestamp", "id"], name="events_by_time"),
+            # Others are found soon enough by time: they are everywhere.
+            models.Index(
+                fields=["to_state", "timestamp"],
+                condition=models.Q(to_state__in=RARE_STATES),
+                name="rare_events",
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.timestamp} {self.job_id} {self.from_state} -> {self.to_state}"

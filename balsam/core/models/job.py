@@ -176,6 +176,9 @@ class BalsamJob(JobBehaviour, TrackedModel):
                 name="tagged_jobs",
             ),
             models.Index(fields=["session"], condition=~models.Q(session=None), name="held_jobs"),
+            # Counts by state read this alone, and a page of one state begins where it does.
+            models.Index(fields=["site", "state", "number"], name="jobs_by_state"),
+            models.Index(fields=["last_update"], name="jobs_by_update"),
         ]
 
     #: Parents to be linked when the job is first saved.

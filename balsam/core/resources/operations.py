@@ -7,6 +7,7 @@ from django.db.models import Count, QuerySet
 
 from balsam.core import jobs, sql
 from balsam.core.models.site import FIRST_SITE
+from balsam.core.resources import paging
 from balsam.core.resources.faces import FACES, Face
 from balsam.core.resources.writing import CREATE, UPDATE
 from balsam.core.sent_requests import once
@@ -25,22 +26,29 @@ _JOBS_OF = {"site": "jobs_of_sites", "app": "jobs_of_apps"}
 def list_page(caller: int | None, resource: str, query: Query) -> Page:
     """Return the caller's objects that all filters hold for; raises UsageError for a query that cannot be."""
     face, checked = FACES[resource], check_query(RESOURCES[resource], query)
+    order, start, limit = checked.order_by, checked.offset, checked.limit
     rows = _matching(face, caller, checked)
-    is_whole = checked.limit is None and not checked.offset
-    count = 0 if is_whole else rows.count()
-    until = None if checked.limit is None else checked.offset + checked.limit
-    found = list(_ordered(face, rows, checked.order_by)[checked.offset : until])
-    return Page(len(found) if is_whole else count, face.to_records(found))
+    is_whole = limit is None and not start and not checked.after
+    count = rows.count() if checked.counted and not is_whole else None
+    found = paging.beyond(face, rows, order, checked.after) if checked.after else rows
+    found = paging.ordered(face, found, order)
+    page = list(found[start:] if limit is None else found[start : start + limit + 1])
+    has_more = limit is not None and len(page) > limit
+    page = page[:limit]
+    after = paging.cursor_of(face, order, page[-1]) if has_more and page else ""
+    return Page(len(page) if is_whole else count, face.to_records(page), after)
 
 
 def count_by(caller: int | None, resource: str, query: Query, column: str) -> dict[str, int]:
-    """Count the caller's objects by one of their columns: ``state`` of jobs, and so on."""
+    """Count the caller's objects by one of their fields: ``state`` of jobs, and so on. A null is ''."""
     face, table = FACES[resource], RESOURCES[resource]
-    if column not in face.orders and column not in face.filters:
-        raise UsageError(f"A {table.name} cannot be counted by {column!r}.")
+    if column not in table.groups:
+        known = ", ".join(table.groups) or "nothing"
+        raise UsageError(f"A {table.name} cannot be counted by {column!r}. It can be by: {known}.")
     rows = _matching(face, caller, check_query(table, query))
-    counted = rows.order_by().values_list(face.orders.get(column, column)).annotate(Count("pk"))
-    return {str(value): number for value, number in counted}
+    counted = dict(rows.order_by().values_list(face.groups[column]).annotate(number=Count("*")))
+    labels = face.labels[column](counted) if column in face.labels else {}
+    return {"" if value is None else str(labels.get(value, value)): n for value, n in counted.items()}
 
 
 def create(
@@ -65,7 +73,7 @@ def update(caller: int | None, resource: str, patches: Mapping[int, Record]) -> 
     table, face = _that_can(resource, "update"), FACES[resource]
     _require_at_most(patches, table)
     query = Query(filters={"id": list(patches)}, order_by="id")
-    rows = list(_ordered(face, _matching(face, caller, query), "id"))
+    rows = list(_matching(face, caller, query))
     column = face.orders["id"]
     by_id = {getattr(row, column): row for row in rows}
     changed, refused = [], {}
@@ -133,8 +141,3 @@ def _matching(face: Face, caller: int | None, query: Query) -> "QuerySet[Any]":
     for name, value in query.filters.items():
         rows = rows.filter(face.filters[name](value))
     return rows
-
-
-def _ordered(face: Face, rows: "QuerySet[Any]", order: str) -> "QuerySet[Any]":
-    sign = "-" if order.startswith("-") else ""
-    return rows.order_by(sign + face.orders[order.lstrip("-")], sign + "pk")
