@@ -10,26 +10,36 @@ if TYPE_CHECKING:
     from balsam.api import models
     from balsam.api.app_parameters import AppParameter, TransferDirection, TransferSlot
     from balsam.api.application import ApplicationDefinition
-    from balsam.api.models import App, BatchJob, EventLog, Job, Site
+    from balsam.api.models import App, BatchJob, BatchJobPartition, EventLog, Job, JobMode, Session, Site
+    from balsam.config.site_config import SiteConfig
     from balsam.states import JobState
+
+    site_config: SiteConfig | None
 
 __all__ = [
     "App",
     "AppParameter",
     "ApplicationDefinition",
     "BatchJob",
+    "BatchJobPartition",
     "EventLog",
     "Job",
+    "JobMode",
     "JobState",
+    "Session",
     "Site",
     "TransferDirection",
     "TransferSlot",
     "models",
+    "site_config",
 ]
 
 #: Name -> where it is; looked up when it is asked for, so that importing this package costs nothing.
 _PLACES = {
-    **dict.fromkeys(("App", "BatchJob", "EventLog", "Job", "Site"), "balsam.api.models"),
+    **dict.fromkeys(
+        ("App", "BatchJob", "BatchJobPartition", "EventLog", "Job", "JobMode", "Session", "Site"),
+        "balsam.api.models",
+    ),
     "ApplicationDefinition": "balsam.api.application",
     "JobState": "balsam.states",
     **dict.fromkeys(("AppParameter", "TransferDirection", "TransferSlot"), "balsam.api.app_parameters"),
@@ -39,6 +49,8 @@ _PLACES = {
 def __getattr__(name: str) -> Any:
     if name == "models":
         return import_module("balsam.api.models")
+    if name == "site_config":
+        return import_module("balsam.config.site_config").current_site()
     if name in _PLACES:
         return getattr(import_module(_PLACES[name]), name)
     raise AttributeError(f"module 'balsam.api' has no attribute {name!r}")

@@ -5,10 +5,11 @@ import os
 from balsam.client import Client
 from balsam.client.http import Http
 from balsam.config.client_file import ClientSettings
+from balsam.config.site_config import ObjectClasses
 from balsam.config.site_dir import find_site_dir
 from balsam.exceptions import LoginNeededError
 
-__all__ = ["client", "use_client"]
+__all__ = ["client", "log_in_with", "use_client"]
 
 _clients: dict[int, Client] = {}
 
@@ -45,6 +46,12 @@ def _login_at(server: str, login: ClientSettings | None) -> ClientSettings:
             f"This site is of the server {server}{elsewhere}: `balsam login --url {server}`."
         )
     return login
+
+
+def log_in_with(login: ClientSettings) -> ObjectClasses:
+    """Have the objects of this process be those of a login, and return their classes."""
+    use_client(Client(Http(login.api_root, login.token)))
+    return ObjectClasses()
 
 
 def use_client(chosen: Client) -> None:

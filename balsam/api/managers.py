@@ -6,7 +6,7 @@ from typing import Any, Generic, TypeVar
 from balsam.api.connection import client
 from balsam.api.objects import Model
 from balsam.api.queries import Query, raise_refused
-from balsam.schemas.checking import check_create, check_update
+from balsam.exceptions import UsageError
 
 __all__ = ["Manager", "WritableManager"]
 
@@ -67,7 +67,7 @@ class WritableManager(Manager[T]):
         Raises TypeError for what is no list, UsageError for values that cannot be.
         """
         resource = self._model._resource
-        records = [check_create(resource, obj.__dict__["_values"]) for obj in self._listed(objects)]
+        records = [obj._new_record() for obj in self._listed(objects)]
         made: list[T] = []
         for start in range(0, len(records), _CHUNK):
             chunk = client().create_resources(resource.name, records[start : start + _CHUNK])
@@ -82,13 +82,14 @@ class WritableManager(Manager[T]):
         resource = self._model._resource
         if "update" not in resource.verbs:
             raise NotImplementedError(f"{self._model.__name__}s cannot be changed.")
-        dirty = {obj.id: obj for obj in self._listed(objects) if obj._changes()}
-        patches = {number: check_update(resource, obj._changes()) for number, obj in dirty.items()}
+        patches = {obj.id: patch for obj in self._listed(objects) if (patch := obj._patch())}
+        if len({obj.id for obj in objects}) < len(objects):
+            raise UsageError(f"A {self._model.__name__} is in the list twice: which of them is meant?")
         refused: dict[int, str] = {}
         for start in range(0, len(patches), _CHUNK):
             chunk = dict(list(patches.items())[start : start + _CHUNK])
             refused.update(client().update_resources(resource.name, chunk).refused)
-        self.bulk_refresh([obj for number, obj in dirty.items() if number not in refused])
+        self.bulk_refresh([obj for obj in objects if obj.id in patches and obj.id not in refused])
         raise_refused(refused, len(patches) - len(refused))
         return len(patches)
 

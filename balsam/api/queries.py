@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any, Generic, Self, TypeVar, overload
 
 from balsam.api.connection import client
+from balsam.api.long_filters import count_all, parts_of, read_all
 from balsam.api.objects import Model
 from balsam.exceptions import RefusedError
 from balsam.schemas.checking import check_query, check_update
@@ -62,11 +63,7 @@ class Query(Generic[T]):
 
     def _read(self) -> list[T]:
         if self._found is None:
-            records = (
-                []
-                if self._is_empty
-                else client().list_resources(self._model._resource.name, self._wire).results
-            )
+            records = [] if self._is_empty else read_all(self._model._resource, self._wire)
             self._found = [self._model._from_record(record) for record in records]
         return self._found
 
@@ -110,7 +107,7 @@ class Query(Generic[T]):
             return 0
         if self._found is not None or self._wire.limit is not None or self._wire.offset:
             return len(self)
-        return client().list_resources(self._model._resource.name, replace(self._wire, limit=0)).count
+        return count_all(self._model._resource, self._wire)
 
     def first(self) -> T:
         """Return the first object; raises IndexError when there is none."""
@@ -136,10 +133,15 @@ class Query(Generic[T]):
         if self._is_empty:
             return 0
         self._require_whole("updated")
-        reply = client().update_resources_where(self._model._resource.name, self._wire, checked)
+        changed: set[int] = set()
+        refused: dict[int, str] = {}
+        for wire in parts_of(self._model._resource, self._wire):
+            reply = client().update_resources_where(self._model._resource.name, wire, checked)
+            changed.update(reply.changed)
+            refused.update(reply.refused)
         self._found = None
-        raise_refused(reply.refused, len(reply.changed))
-        return len(reply.changed)
+        raise_refused(refused, len(changed))
+        return len(changed)
 
     def delete(self) -> int:
         """Delete all of these objects, with what belongs to them; return how many."""
@@ -149,7 +151,8 @@ class Query(Generic[T]):
             return 0
         self._require_whole("deleted")
         self._found = None
-        return client().delete_resources(self._model._resource.name, self._wire)
+        resource = self._model._resource
+        return sum(client().delete_resources(resource.name, wire) for wire in parts_of(resource, self._wire))
 
     def __repr__(self) -> str:
         return f"Query({self._read()!r})"

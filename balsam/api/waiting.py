@@ -5,8 +5,9 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from balsam.api.connection import client
+from balsam.api.long_filters import read_all
 from balsam.exceptions import UsageError, WaitTimeout
-from balsam.schemas.resources import Query
+from balsam.schemas.resources import RESOURCES, Query
 from balsam.states import END_STATES
 
 if TYPE_CHECKING:
@@ -84,5 +85,5 @@ def _ended(jobs: "list[Job]") -> list[int]:
     if not numbers:
         return []
     running = Query(filters={"id": numbers, "state__ne": list(END_STATES)})
-    left = {record["id"] for record in client().list_resources("job", running).results}
+    left = {record["id"] for record in read_all(RESOURCES["job"], running)}
     return [number for number in numbers if number not in left]

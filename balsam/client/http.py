@@ -10,12 +10,14 @@ import random
 import secrets
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from balsam import exceptions
 from balsam.client.polling import Polling
 from balsam.client.transport import Listener
 from balsam.exceptions import BalsamError, LoginNeededError, ServerError, ServerUnreachable
+from balsam.schemas.acquisition import AcquireRequest
 from balsam.schemas.operations import OPERATIONS
 from balsam.schemas.resources import RESOURCES, Page, Query, Record, UpdateReply
 
@@ -97,6 +99,14 @@ class Http:
     def _delete_where(self, _: object, resource: str, query: Query) -> int:
         reply = self.request("DELETE", RESOURCES[resource].path, params=_params(query))
         return int(reply["deleted"])
+
+    def _acquire(self, _: object, session_id: int, request: AcquireRequest) -> list[Record]:
+        path = f"{RESOURCES['session'].path}{session_id}"
+        jobs: list[Record] = self.request("POST", path, json=asdict(request), headers=_new_key())
+        return jobs
+
+    def _tick(self, _: object, session_id: int) -> None:
+        self.request("PUT", f"{RESOURCES['session'].path}{session_id}")
 
     # -- notices -------------------------------------------------------------------------------------
 
@@ -227,4 +237,6 @@ _OF_RESOURCES: Mapping[str, Callable[..., Any]] = {
     "resources.update": Http._update,
     "resources.update_where": Http._update_where,
     "resources.delete_where": Http._delete_where,
+    "resources.acquire": Http._acquire,
+    "resources.tick": Http._tick,
 }

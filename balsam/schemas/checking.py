@@ -8,6 +8,7 @@ import difflib
 import uuid
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
+from pathlib import PurePath
 from typing import Any
 
 from balsam.exceptions import UnknownFieldError, UsageError
@@ -82,6 +83,8 @@ def _checked(resource: Resource, name: str, field: Field, value: Any) -> Any:
     converted = _converted(resource, name, field.kind, value)
     if field.minimum is not None and not converted >= field.minimum:
         raise UsageError(f"{name} of a {resource.name} is {value!r}; it must be {field.minimum:g} or more.")
+    if field.choices and converted not in field.choices:
+        raise UsageError(f"{name} of a {resource.name} is {value!r}; it can be {' or '.join(field.choices)}.")
     if field.max_length is not None and len(converted) > field.max_length:
         raise UsageError(
             f"{name} of a {resource.name} has {len(converted)} characters; at most {field.max_length} fit."
@@ -108,6 +111,10 @@ def _text(value: Any) -> str:
     if "\0" in value:
         raise ValueError("it holds a NUL character")
     return value
+
+
+def _word(value: Any) -> str:
+    return _text(str(value) if isinstance(value, int) and not isinstance(value, bool) else value)
 
 
 def _flag(value: Any) -> bool:
@@ -158,6 +165,8 @@ _CONVERTERS: Mapping[str, Callable[[Any], Any]] = {
     "int": _int,
     "float": float,
     "text": _text,
+    "path": lambda value: _text(str(value) if isinstance(value, PurePath) else value),
+    "word": _word,
     "flag": _flag,
     "time": _time,
     "uuid": lambda value: str(uuid.UUID(str(value))),

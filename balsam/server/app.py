@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 
 from fastapi import FastAPI, Request, Response
 
-from balsam.server import accounts, notices, operations, resources
+from balsam.server import accounts, notices, operations, resources, sessions
 from balsam.server.errors import install_handlers
 
 __all__ = ["create_app"]
@@ -33,6 +33,7 @@ def create_app() -> FastAPI:
     app.include_router(notices.router)
     resources.add_routes(app)
     operations.add_routes(app)
+    app.include_router(sessions.router)
     app.middleware("http")(_guard)
     return app
 

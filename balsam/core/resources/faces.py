@@ -1,5 +1,6 @@
 """How each resource lies over its table: rows to records, filters to queries, orders to columns."""
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,6 +15,7 @@ from balsam.core.models import (
     JobDependency,
     JobEvent,
     QueuedLaunch,
+    Session,
     Site,
 )
 from balsam.core.models.application import full_name
@@ -215,8 +217,40 @@ def _event_data(row: JobEvent, job: BalsamJob | None) -> Record:
     return data
 
 
+def _event_says(pairs: list[str]) -> Q:
+    """Find events by ``key:value`` of their data, in which a message is, too."""
+    query = Q()
+    for key, _, value in (pair.partition(":") for pair in pairs):
+        said = Q(message=value) if key in ("message", "error") else Q()
+        query &= said | Q(data__contains={key: value}) | Q(data__contains={key: _as_json(value)})
+    return query
+
+
+def _as_json(text: str) -> Any:
+    """Read a text as a number or so; itself where it is none."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
 def _events_of(**lookups: Any) -> Q:
     return Q(job_id__in=BalsamJob.objects.filter(**lookups).values("pk"))
+
+
+# -- sessions ----------------------------------------------------------------------------------------
+
+
+def _session_records(rows: Sequence[Session]) -> list[Record]:
+    return [
+        {
+            "id": row.pk,
+            "site_id": row.site_id,
+            "batch_job_id": row.batch_job_id,
+            "heartbeat": _time(row.heartbeat),
+        }
+        for row in rows
+    ]
 
 
 FACES: Mapping[str, Face] = {
@@ -299,7 +333,15 @@ FACES: Mapping[str, Face] = {
             "timestamp_after": _is("timestamp__gt"),
             "from_state": _is("from_state"),
             "to_state": _is("to_state"),
+            "data": _event_says,
         },
         orders={"timestamp": "timestamp", "id": "pk"},
+    ),
+    "session": Face(
+        model=Session,
+        owned=lambda caller: Q(site__owner=caller, ended=None),
+        to_records=_session_records,
+        filters={"id": _is("pk__in"), "site_id": _is("site_id__in")},
+        orders={"id": "pk"},
     ),
 }
