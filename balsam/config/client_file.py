@@ -1,9 +1,11 @@
 """``~/.balsam/client.yml``: which server this user is logged in to, readable by nobody else."""
 
+import importlib
 import os
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from balsam.config.home import balsam_home
 from balsam.exceptions import ConfigError
@@ -49,6 +51,14 @@ class ClientSettings:
             raise ConfigError(
                 f"Cannot read {path}: {error}. `balsam login --force` writes it anew."
             ) from error
+
+    def build_client(self) -> Any:
+        """Have the objects of this process be those of this login, and return their classes.
+
+        They are ``.Job``, ``.Site`` and so on, as `balsam.api` and ``SiteConfig().client`` have them.
+        """
+        connection = importlib.import_module("balsam.api.connection")
+        return connection.log_in_with(self)
 
     def save_to_file(self) -> Path:
         """Write the file, which only this user may read; return where."""

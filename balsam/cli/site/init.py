@@ -93,8 +93,8 @@ def _make(path: Path, name: str, core: dict[str, str], machine: "Machine", proje
 
 def _write_files(path: Path, machine: "Machine", projects: list[str]) -> dict[str, Any]:
     """Add the files of a site, and return what its record has of the settings."""
-    from balsam.agent.site_status import settings_record
     from balsam.config.site_builder import add_site_files
+    from balsam.config.site_record import settings_record
     from balsam.config.site_settings import SETTINGS_FILE, load_site_settings
 
     add_site_files(path, machine, projects)
