@@ -49,12 +49,8 @@ def test_bodies_and_replies_are_those_on_the_wire(alice: Http):
     started = [{"id": job["id"], "state": "RUNNING", "state_timestamp": "2026-01-01T00:00:00",
                 "state_data": {"num_nodes": 1.0}}]  # fmt: skip
     assert alice.request("PATCH", "/jobs/", json=started)["changed"] == [job["id"]]
-    for bad, kind in (
-        ({}, UsageError),
-        ({"max_num_jobs": 5000}, UsageError),
-        ({"max": 1}, UnknownFieldError),
-    ):
-        with pytest.raises(kind):
+    for bad in ({}, {"max_num_jobs": 5000}, {"max_num_jobs": 1, "max": 1}):
+        with pytest.raises(UsageError):
             alice.request("POST", place, json=bad)
     assert alice.request("DELETE", place) is None
     with pytest.raises(NotFoundError):
