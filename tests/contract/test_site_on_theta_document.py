@@ -22,8 +22,6 @@ from tests.waiting import wait_until
 DOCUMENT = (Path(__file__).parent / "documents" / "site-on-theta.txt").read_text()
 #: What is typed, in order; the lines about installing Balsam are left to whoever runs the tests.
 TYPED = re.findall(r"^\$ (.+)$", DOCUMENT.split("## Log In")[1], re.M)
-#: Whether agents and launchers work through a server: then the whole document is typed there, too.
-RUNS_OVER_HTTP = False
 PASSWORD = "a throwaway one"
 #: Passes over its options, which are those of aprun, and runs the command behind them once.
 APRUN = '#!/bin/bash\nwhile [ $# -gt 0 ] && [ "$1" != /bin/bash ]; do shift; done\nexec "$@"\n'
@@ -237,9 +235,8 @@ def test_document_is_followed_line_by_line(terminal: Terminal):
     make_site(terminal)
     set_up_apps(terminal)
     add_jobs(terminal)
-    if not terminal.address or RUNS_OVER_HTTP:
-        try:
-            run_jobs(terminal)
-        finally:
-            for log in [*terminal.cwd.glob("log/*"), *terminal.cwd.glob("qsubmit/*")]:
-                print(f"== {log}\n{log.read_text(errors='backslashreplace')}")
+    try:
+        run_jobs(terminal)
+    finally:
+        for log in [*terminal.cwd.glob("log/*"), *terminal.cwd.glob("qsubmit/*")]:
+            print(f"== {log}\n{log.read_text(errors='backslashreplace')}")

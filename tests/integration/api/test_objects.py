@@ -350,7 +350,7 @@ def test_names_of_older_scripts_mean_the_same(app: App):
 
 def ask(app: App, **fields: Any) -> BatchJob:
     shape = {"num_nodes": 2, "wall_time_min": 10, "job_mode": "mpi", "queue": "q", "project": "p"}
-    return BatchJob.objects.create(site_id=app.site_id, **{**shape, **fields})
+    return BatchJob.objects.create(**{"site_id": app.site_id, **shape, **fields})
 
 
 def test_batch_job_knows_its_partitions_and_checks_itself(app: App):
@@ -440,3 +440,85 @@ def test_application_takes_parameters_and_slots_as_objects(db: Path):
     )
     assert app.parameters["x"] == {"required": False, "default": "1", "help": ""}
     assert (app.transfers["inp"]["direction"], app.transfers["inp"]["recursive"]) == ("in", False)
+
+
+def test_change_of_a_site_is_a_sign_of_life(db: Path):
+    site = Site.objects.create("theta", "/sites/theta")
+    assert site.last_refresh is None
+    site.allowed_projects = ["mine"]
+    site.save()
+    first = site.last_refresh
+    assert first is not None and list(Site.objects.filter(last_refresh_after=first)) == []
+    Site.objects.filter(id=site.id).update(queued_jobs={"1": {"state": "queued"}})
+    assert list(Site.objects.filter(last_refresh_after=first)) == [Site.objects.get(id=site.id)]
+
+
+def test_owner_of_a_site_is_no_field(db: Path):
+    site = Site.objects.get(id=1)
+    with pytest.raises(AttributeError, match="owner_id"):
+        site.owner_id = 7
+    for change in ({"owner_id": 7}, {"owner": 7}, {"id": 9}):
+        with pytest.raises(UnknownFieldError):
+            Site.objects.filter(id=1).update(**change)
+
+
+def test_defaults_of_a_job_are_those_promised(app: App):
+    job = new_job(app)
+    job.save()
+    promised = {
+        "tags": {}, "data": {}, "return_code": None, "num_nodes": 1, "ranks_per_node": 1,
+        "threads_per_rank": 1, "threads_per_core": 1, "launch_params": {}, "gpus_per_rank": 0.0,
+        "node_packing_count": 1, "wall_time_min": 0, "priority": 0, "on_parent_failure": "fail", "parent_ids": set(),
+        "batch_job_id": None, "pending_file_cleanup": False,
+    }  # fmt: skip
+    assert {name: getattr(job, name) for name in promised} == promised
+
+
+@pytest.mark.parametrize(
+    "field", ["num_nodes", "ranks_per_node", "threads_per_rank", "threads_per_core", "node_packing_count"]
+)
+def test_resources_below_one_are_refused(app: App, field: str):
+    with pytest.raises(UsageError, match=field):
+        new_job(app, **{field: 0})
+    job = new_job(app)
+    job.save()
+    setattr(job, field, 0)
+    with pytest.raises(UsageError, match=field):
+        job.save()
+
+
+def test_different_fields_of_many_jobs_are_changed_at_once(app: App):
+    jobs = Job.objects.bulk_create([new_job(app, f"w/{n}") for n in range(4)])
+    jobs[0].num_nodes = 2
+    jobs[1].tags, jobs[1].data = {"a": "b"}, {"c": 1}
+    Job.objects.filter(id=jobs[2].id).update(state="RESTART_READY")
+    jobs[2].state = "RESTART_READY"  # where it is already
+    jobs[3].state, jobs[3].num_nodes = "FAILED", 3
+    before = EventLog.objects.count()
+    assert Job.objects.bulk_update(jobs) == 4
+    stored = list(Job.objects.order_by("id"))
+    assert [job.num_nodes for job in stored] == [2, 1, 1, 3]
+    assert [job.state for job in stored] == ["PREPROCESSED", "PREPROCESSED", "RESTART_READY", "FAILED"]
+    assert (stored[1].tags, stored[1].data) == ({"a": "b"}, {"c": 1})
+    assert EventLog.objects.filter(to_state="FAILED").count() == 1 and EventLog.objects.count() == before + 1
+
+
+def test_batch_jobs_are_found_by_each_filter(app: App):
+    other = Site.objects.create("other", "/other")
+    first, second = ask(app, filter_tags={"a": "1", "b": "2"}), ask(app, queue="r", site_id=other.id)
+    begin = datetime(2026, 1, 1, tzinfo=UTC)
+    QueuedLaunch.objects.filter(pk=first.id).update(
+        scheduler_id="7", status="finished", end="completed", started=begin, ended=begin + timedelta(hours=1)
+    )
+    later, earlier = begin + timedelta(minutes=30), begin - timedelta(minutes=30)
+    for filters in (
+        {"id": [first.id]}, {"site_id": 1}, {"state": ["finished"]}, {"scheduler_id": 7}, {"queue": "q"},
+        {"filter_tags": {"a": "1"}}, {"start_time_before": later}, {"start_time_after": earlier},
+        {"end_time_after": later}, {"end_time_before": begin + timedelta(hours=2)},
+    ):  # fmt: skip
+        assert [found.id for found in BatchJob.objects.filter(**filters)] == [first.id], filters
+    assert [found.id for found in BatchJob.objects.filter(site_id=[1, other.id]).order_by("-id")] == [
+        second.id,
+        first.id,
+    ]
+    assert BatchJob.objects.filter(filter_tags={"a": "2"}).count() == 0
