@@ -9,8 +9,8 @@ from balsam.config.settings import UserSettings, user_settings
 from balsam.config.site_dir import SiteDir, find_site_dir, read_site_dir
 from balsam.config.site_record import settings_record
 from balsam.config.site_settings import SETTINGS_FILE, InvalidSettings, Settings, load_site_settings
+from balsam.config.user_log import log_as_set
 from balsam.exceptions import ConfigError
-from balsam.lib.logs import log_to_database_dir
 
 __all__ = ["NoSiteError", "ObjectClasses", "SiteConfig", "current_site", "enter_site", "settings_here"]
 
@@ -64,8 +64,8 @@ class SiteConfig:
         return self.settings.for_machine(self.site_path)
 
     def enable_logging(self, basename: str = "script") -> Path:
-        """Have this process write its log into the site's, at the level of the settings; return the file."""
-        return log_to_database_dir(basename, directory=self.site_path, level=self.settings.logging.level)
+        """Have this process log as the agent and the launchers of the site do; return the file."""
+        return log_as_set(basename, self.for_machine(), self.site_path)
 
     def update_site_from_config(self) -> None:
         """Tell the record of the site what its settings allow, for those who submit from elsewhere."""

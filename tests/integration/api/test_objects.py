@@ -468,8 +468,8 @@ def test_defaults_of_a_job_are_those_promised(app: App):
     promised = {
         "tags": {}, "data": {}, "return_code": None, "num_nodes": 1, "ranks_per_node": 1,
         "threads_per_rank": 1, "threads_per_core": 1, "launch_params": {}, "gpus_per_rank": 0.0,
-        "node_packing_count": 1, "wall_time_min": 0, "priority": 0, "on_parent_failure": "fail", "parent_ids": set(),
-        "batch_job_id": None, "pending_file_cleanup": False,
+        "node_packing_count": 1, "wall_time_min": 0, "priority": 0, "on_parent_failure": "fail",
+        "parent_ids": set(), "batch_job_id": None, "pending_file_cleanup": False,
     }  # fmt: skip
     assert {name: getattr(job, name) for name in promised} == promised
 

@@ -2,8 +2,11 @@
 
 import pytest
 
-from balsam.api import Job, Session
+from balsam.api import App, Job, Session
+from balsam.api.connection import use_client
+from balsam.client import Client
 from balsam.client.http import Http
+from balsam.config import ClientSettings
 from balsam.exceptions import NotFoundError, RefusedError, UsageError
 from tests.integration.server.conftest import log_in
 from tests.integration.server.test_rest import make_app, new_job
@@ -79,3 +82,12 @@ def test_long_lists_of_ids_go_over_http(alice: Http):
     assert [job.id for job in Job.objects.filter(id=padded)] == numbers
     Job.objects.bulk_refresh(made)
     assert Job.objects.wait(made, timeout=0).not_done == made
+
+
+def test_login_gives_the_classes_of_its_server(alice: Http):
+    app = make_app()
+    login = ClientSettings(api_root=alice.address, token=alice._token)
+    use_client(Client())
+    assert App.objects.filter(site_id=app.site_id).count() == 0
+    classes = login.build_client()
+    assert classes.App.objects.get(id=app.id) == app and classes.Job is Job
