@@ -55,6 +55,8 @@ def run_without_self(a: int) -> None: ...
             "in or out",
         ),
         ({"site": 1, "command_template": "true", "cleanup_files": "*.h5"}, "list of patterns"),
+        ({"site": 1, "command_template": "true", "cleanup_files": ["../*.h5"]}, "below the working"),
+        ({"site": 1, "command_template": "true", "cleanup_files": ["/x"]}, "below the working"),
     ],
 )
 def test_impossible_class_is_refused_where_it_is_written(body: dict[str, Any], message: str):
