@@ -252,3 +252,13 @@ def test_accounts_are_made_and_used_at_the_command_line(address: str, tmp_path: 
     assert run_balsam("auth", "status", env=env).returncode == 5
     mismatch = run_balsam("register", input=f"{address}\nbob\n{PASSWORD}\nother\n", env=env)
     assert mismatch.returncode == 2
+
+
+def test_name_that_is_taken_is_told_at_once(alice: Http, address: str, tmp_path: Path):
+    done = run_balsam(
+        *("register", "--address", address, "--username", "alice"),
+        input=f"{PASSWORD}\n{PASSWORD}\n",
+        env={"BALSAM_HOME": str(tmp_path)},
+    )
+    assert done.returncode != 0 and "alice" in done.stderr and "Registration success" not in done.stdout
+    assert Account.objects.count() == 1
