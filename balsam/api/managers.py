@@ -4,9 +4,11 @@ from collections.abc import Iterable
 from typing import Any, Generic, TypeVar
 
 from balsam.api.connection import client
+from balsam.api.long_filters import read_all
 from balsam.api.objects import Model
 from balsam.api.queries import Query, raise_refused
 from balsam.exceptions import UsageError
+from balsam.schemas.resources import Query as Wire
 
 __all__ = ["Manager", "WritableManager"]
 
@@ -95,12 +97,14 @@ class WritableManager(Manager[T]):
 
     def bulk_refresh(self, objects: list[T]) -> None:
         """Read all of these objects again; raises DoesNotExist when one is gone."""
-        numbers = [obj.id for obj in self._listed(objects)]
-        found = {obj.id: obj for obj in self.filter(id=numbers)}
+        for obj in self._listed(objects):
+            obj._require_saved()
+        wanted = Wire(filters={"id": [obj.id for obj in objects]})
+        found = {rec["id"]: rec for rec in read_all(self._model._resource, wanted)} if objects else {}
         for obj in objects:
             if obj.id not in found:
                 raise self._model.DoesNotExist(f"{self._model.__name__} {obj.id} has been deleted.")
-            obj.__dict__.update(found[obj.id].__dict__)
+            obj._take(found[obj.id])
 
     def _listed(self, objects: Iterable[T]) -> list[T]:
         if not isinstance(objects, list):

@@ -188,8 +188,9 @@ class Job(Model):
         return patch
 
     def _take(self, record: Record) -> None:
+        before = self.__dict__.get("_sent") or {}
         super()._take(record)
-        if self.state != JobState.RUNNING:
+        if self.state not in (JobState.RUNNING, before.get("state")):
             self.__dict__["_session_id"] = None
 
     @property

@@ -86,8 +86,11 @@ def test_run_is_told_step_by_step_and_kept_by_the_session_until_it_ends(app: App
 def test_who_lost_its_lease_tells_nothing_any_more(app: App, session: Session):
     make(app, {})
     (stale,) = session.acquire_jobs(1)
-    stale.state = "RUNNING"
+    stale.tags = {"by": "me"}
     stale.save()
+    Job.objects.bulk_refresh([stale])
+    stale.state = "RUNNING"
+    assert Job.objects.bulk_update([stale]) == 1
     expire(session)
     leases.reap_expired()
     other = Session.objects.create(app.site_id)
@@ -127,7 +130,7 @@ def test_session_ends_with_its_batch_job_which_its_jobs_show(app: App):
         scheduler="slurm", scheduler_id="77", status="running"
     )
     seen = BatchJobObservation(scheduler="slurm", scheduler_id="77", state=BatchJobState.FINISHED)
-    batch_observations.observe_batch_jobs([seen])
+    batch_observations.observe_batch_jobs([seen], app.site_id)
     assert Session.objects.filter(id=session.id).count() == 0
     assert Job.objects.get(id=job.id).batch_job_id == batch_job.id
     assert Job.objects.filter(batch_job_id=batch_job.id).count() == 1
