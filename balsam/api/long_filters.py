@@ -16,6 +16,8 @@ __all__ = ["count_all", "parts_of", "read_all"]
 _CHUNK = 500
 #: Kinds of filters of whose values any will do, so that a list of them can be divided.
 _DIVISIBLE = ("int", "uuid")
+#: By this an object may be in several parts; all other such filters are by what it has one of.
+_MAY_BE_SEVERAL = "parent_id"
 
 
 def parts_of(resource: Resource, query: Query) -> Iterator[Query]:
@@ -33,9 +35,9 @@ def parts_of(resource: Resource, query: Query) -> Iterator[Query]:
 def count_all(resource: Resource, query: Query) -> int:
     """Return how many objects a query means."""
     parts = list(parts_of(resource, query))
-    if len(parts) > 1:
-        return len(read_all(resource, query))  # an object may be in several parts
-    return client().list_resources(resource.name, replace(parts[0], limit=0)).count
+    if len(parts) > 1 and _MAY_BE_SEVERAL in query.filters:
+        return len(read_all(resource, query))
+    return sum(client().list_resources(resource.name, replace(part, limit=0)).count for part in parts)
 
 
 def read_all(resource: Resource, query: Query) -> list[Record]:

@@ -426,6 +426,8 @@ def test_long_lists_of_ids_are_read_as_if_at_once(app: App):
     assert query.first().id == min(numbers)
     events = EventLog.objects.filter(job_id=numbers)
     assert len(events) == 1_203 and events[0].timestamp >= events[1_202].timestamp
+    new_job(app, "child", parent_ids=[numbers[0], numbers[-1]]).save()
+    assert Job.objects.filter(parent_id=numbers).count() == 1
     assert Job.objects.filter(id=numbers).update(num_nodes=2) == 1_203
     assert Job.objects.filter(id=numbers).delete() == 1_203
 
