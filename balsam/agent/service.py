@@ -17,9 +17,9 @@ from balsam.agent.supervision import Loop, Supervisor
 from balsam.agent.sync import SchedulerSync
 from balsam.agent.transferring import Transferring
 from balsam.client import Client
+from balsam.config.user_log import log_as_set
 from balsam.exceptions import BalsamError, ConflictError, LoginNeededError, UnreachableError
 from balsam.launcher.recovery import recover
-from balsam.lib.logs import log_to_database_dir
 from balsam.lib.processes import this_process
 from balsam.schemas.sessions import SessionInfo, SessionRequest
 
@@ -54,13 +54,7 @@ def run_service(post: Post, client: Client, stopping: Stopping, on_ready: Callab
 
 def _open_log(post: Post) -> Path:
     settings = post.settings()
-    path = log_to_database_dir(
-        "service",
-        directory=post.directory,
-        level=settings.LOG_HANDLER_LEVEL,
-        size_limit_bytes=settings.LOG_FILE_SIZE_LIMIT,
-        backup_count=settings.LOG_BACKUP_COUNT,
-    )
+    path = log_as_set("service", settings, post.directory)
     me = this_process()
     first = f"Balsam service on host {me.host}, pid {me.pid}, of {post.label}"
     # Whatever the level: people look there for where to stop it.

@@ -8,7 +8,8 @@ from typing import Any
 from balsam.agent.health import Board
 from balsam.batch import Desk
 from balsam.client import Client
-from balsam.config import Settings, SiteConfig
+from balsam.config import SiteConfig
+from balsam.config.site_record import settings_record
 from balsam.exceptions import BalsamError
 from balsam.schemas.batch_jobs import BatchJobInfo
 
@@ -57,20 +58,6 @@ class SiteStatus:
 def push_settings(client: Client, config: SiteConfig) -> None:
     """Tell the site's record what its settings allow."""
     push(client, config.site_id, settings_record(config.settings))
-
-
-def settings_record(settings: Settings) -> dict[str, Any]:
-    """Return what of the settings a site's record has."""
-    record: dict[str, Any] = {}
-    if (scheduler := settings.scheduler) is not None:
-        record["allowed_projects"] = list(scheduler.allowed_projects)
-        record["allowed_queues"] = {name: asdict(limits) for name, limits in scheduler.allowed_queues.items()}
-        record["optional_batch_job_params"] = dict(scheduler.optional_batch_job_params)
-    if (transfers := settings.transfers) is not None:
-        record["transfer_locations"] = dict(transfers.transfer_locations)
-        if transfers.globus_endpoint_id:
-            record["globus_endpoint_id"] = transfers.globus_endpoint_id
-    return record
 
 
 def push(client: Client, site_id: int, patch: dict[str, Any]) -> None:

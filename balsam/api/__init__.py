@@ -10,29 +10,50 @@ if TYPE_CHECKING:
     from balsam.api import models
     from balsam.api.app_parameters import AppParameter, TransferDirection, TransferSlot
     from balsam.api.application import ApplicationDefinition
-    from balsam.api.models import App, BatchJob, EventLog, Job, JobTransferItem, Site, TransferItem
+    from balsam.api.models import (
+        App,
+        BatchJob,
+        BatchJobPartition,
+        EventLog,
+        Job,
+        JobMode,
+        JobTransferItem,
+        Session,
+        Site,
+        TransferItem,
+    )
+    from balsam.config.site_config import SiteConfig
     from balsam.states import JobState
+
+    site_config: SiteConfig | None
 
 __all__ = [
     "App",
     "AppParameter",
     "ApplicationDefinition",
     "BatchJob",
+    "BatchJobPartition",
     "EventLog",
     "Job",
+    "JobMode",
     "JobState",
     "JobTransferItem",
+    "Session",
     "Site",
     "TransferDirection",
     "TransferItem",
     "TransferSlot",
     "models",
+    "site_config",
 ]
 
 #: Name -> where it is; looked up when it is asked for, so that importing this package costs nothing.
 _PLACES = {
     **dict.fromkeys(
-        ("App", "BatchJob", "EventLog", "Job", "JobTransferItem", "Site", "TransferItem"),
+        (
+            *("App", "BatchJob", "BatchJobPartition", "EventLog", "Job", "JobMode", "JobTransferItem"),
+            *("Session", "Site", "TransferItem"),
+        ),
         "balsam.api.models",
     ),
     "ApplicationDefinition": "balsam.api.application",
@@ -44,6 +65,8 @@ _PLACES = {
 def __getattr__(name: str) -> Any:
     if name == "models":
         return import_module("balsam.api.models")
+    if name == "site_config":
+        return import_module("balsam.config.site_config").current_site()
     if name in _PLACES:
         return getattr(import_module(_PLACES[name]), name)
     raise AttributeError(f"module 'balsam.api' has no attribute {name!r}")

@@ -105,6 +105,19 @@ def transfer_slots(declared: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     return slots
 
 
+def check_patterns(name: str, patterns: Any) -> None:
+    """Raise DefinitionError for ``cleanup_files`` that name nothing below the working directory."""
+    if isinstance(patterns, str):
+        raise DefinitionError(f"cleanup_files of {name} is a text; make it a list of patterns.")
+    for pattern in patterns:
+        path = PurePosixPath(pattern) if isinstance(pattern, str) else None
+        if path is None or path.is_absolute() or ".." in path.parts or not path.parts:
+            raise DefinitionError(
+                f"{pattern!r} in cleanup_files of {name} names nothing below the working directory: give "
+                "relative patterns without `..`, such as *.tmp."
+            )
+
+
 def _read(kind: Callable[..., Any], name: str, given: Any) -> Any:
     try:
         return kind(**given)

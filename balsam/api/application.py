@@ -11,7 +11,12 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from balsam.api import syncing
-from balsam.api.app_parameters import signature_parameters, template_parameters, transfer_slots
+from balsam.api.app_parameters import (
+    check_patterns,
+    signature_parameters,
+    template_parameters,
+    transfer_slots,
+)
 from balsam.api.models import App, Job, Site
 from balsam.api.serializing import is_reading
 from balsam.exceptions import DefinitionError
@@ -69,8 +74,7 @@ class ApplicationDefinition:
         else:
             cls.parameters = signature_parameters(run)
         cls.transfers = transfer_slots(cls.transfers)
-        if isinstance(cls.cleanup_files, str):
-            raise DefinitionError(f"cleanup_files of {cls.__name__} is a text; make it a list of patterns.")
+        check_patterns(cls.__name__, cls.cleanup_files)
 
     def __init__(self, job: Job) -> None:
         self.job = job

@@ -8,8 +8,9 @@ from balsam.exceptions import LoginNeededError
 if TYPE_CHECKING:
     from balsam.client import Client
     from balsam.config.client_file import ClientSettings
+    from balsam.config.site_config import ObjectClasses
 
-__all__ = ["client", "use_client"]
+__all__ = ["client", "log_in_with", "use_client"]
 
 _clients: "dict[int, Client]" = {}
 
@@ -52,6 +53,16 @@ def _login_at(server: str, login: "ClientSettings | None") -> "ClientSettings":
             f"This site is of the server {server}{elsewhere}: `balsam login --url {server}`."
         )
     return login
+
+
+def log_in_with(login: "ClientSettings") -> "ObjectClasses":
+    """Have the objects of this process be those of a login, and return their classes."""
+    from balsam.client import Client
+    from balsam.client.http import server_of
+    from balsam.config.site_config import ObjectClasses
+
+    use_client(Client(server_of(login)))
+    return ObjectClasses()
 
 
 def use_client(chosen: "Client") -> None:

@@ -6,7 +6,8 @@ from typing import Any, Generic, TypeVar
 from balsam.api.connection import client
 from balsam.api.objects import Model
 from balsam.api.queries import Query, raise_refused
-from balsam.schemas.checking import check_create, check_update
+from balsam.exceptions import UsageError
+from balsam.schemas.resources import Query as Wire
 
 __all__ = ["ChangeableManager", "Manager", "WritableManager"]
 
@@ -63,24 +64,28 @@ class ChangeableManager(Manager[T]):
         resource = self._model._resource
         if "update" not in resource.verbs:
             raise NotImplementedError(f"{self._model.__name__}s cannot be changed.")
-        dirty = {obj.id: obj for obj in self._listed(objects) if obj._changes()}
-        patches = {number: check_update(resource, obj._changes()) for number, obj in dirty.items()}
+        patches = {obj.id: patch for obj in self._listed(objects) if (patch := obj._patch())}
+        if len({obj.id for obj in objects}) < len(objects):
+            raise UsageError(f"A {self._model.__name__} is in the list twice: which of them is meant?")
         refused: dict[int, str] = {}
         for start in range(0, len(patches), _CHUNK):
             chunk = dict(list(patches.items())[start : start + _CHUNK])
             refused.update(client().update_resources(resource.name, chunk).refused)
-        self.bulk_refresh([obj for number, obj in dirty.items() if number not in refused])
+        self.bulk_refresh([obj for obj in objects if obj.id in patches and obj.id not in refused])
         raise_refused(refused, len(patches) - len(refused))
         return len(patches)
 
     def bulk_refresh(self, objects: list[T]) -> None:
         """Read all of these objects again; raises DoesNotExist when one is gone."""
-        numbers = [obj.id for obj in self._listed(objects)]
-        found = {obj.id: obj for obj in self.filter(id=numbers)}
+        for obj in self._listed(objects):
+            obj._require_saved()
+        wanted = Wire(filters={"id": [obj.id for obj in objects]})
+        name = self._model._resource.name
+        found = {rec["id"]: rec for rec in client().read_resources(name, wanted)} if objects else {}
         for obj in objects:
             if obj.id not in found:
                 raise self._model.DoesNotExist(f"{self._model.__name__} {obj.id} has been deleted.")
-            obj.__dict__.update(found[obj.id].__dict__)
+            obj._take(found[obj.id])
 
     def _listed(self, objects: Iterable[T]) -> list[T]:
         if not isinstance(objects, list):
@@ -103,7 +108,7 @@ class WritableManager(ChangeableManager[T]):
         Raises TypeError for what is no list, UsageError for values that cannot be.
         """
         resource = self._model._resource
-        records = [check_create(resource, obj.__dict__["_values"]) for obj in self._listed(objects)]
+        records = [obj._new_record() for obj in self._listed(objects)]
         made: list[T] = []
         for start in range(0, len(records), _CHUNK):
             chunk = client().create_resources(resource.name, records[start : start + _CHUNK])

@@ -5,14 +5,16 @@ from concurrent.futures import TimeoutError as FutureTimeoutError
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from balsam.api import waiting
+from balsam.api.app_parameters import AppParameter, TransferSlot
+from balsam.api.batch_jobs import BatchJob, BatchJobPartition, JobMode
 from balsam.api.managers import ChangeableManager, Manager, WritableManager
 from balsam.api.objects import Model
 from balsam.api.queries import Query
-from balsam.api.serializing import load, load_exception, plain_or_serialized
+from balsam.api.serializing import Loaded, load, load_exception, plain_or_serialized
+from balsam.api.sessions import Session
 from balsam.exceptions import NotFoundError, UsageError
 from balsam.schemas.resources import RESOURCES, Record
 from balsam.states import END_STATES, JobState
@@ -20,7 +22,18 @@ from balsam.states import END_STATES, JobState
 if TYPE_CHECKING:
     from balsam.api.application import ApplicationDefinition
 
-__all__ = ["App", "BatchJob", "EventLog", "Job", "JobTransferItem", "Site", "TransferItem"]
+__all__ = [
+    "App",
+    "BatchJob",
+    "BatchJobPartition",
+    "EventLog",
+    "Job",
+    "JobMode",
+    "JobTransferItem",
+    "Session",
+    "Site",
+    "TransferItem",
+]
 
 
 class Site(Model):
@@ -28,6 +41,7 @@ class Site(Model):
 
     _resource = RESOURCES["site"]
     _positional = ("name", "path")
+    _paths = frozenset(("path",))
 
     id: int
     name: str
@@ -45,10 +59,8 @@ class Site(Model):
     objects: ClassVar[WritableManager["Site"]]
 
     def _resolve(self, fields: dict[str, Any]) -> Record:
-        if isinstance(path := fields.get("path"), Path):
-            fields["path"] = str(path)
-        if isinstance(path := fields.get("path"), str) and not path.startswith("/"):
-            raise UsageError(f"The path of a site is {path!r}; give the full path.")
+        if "path" in fields and not Path(fields["path"]).is_absolute():
+            raise UsageError(f"The path of a site is {str(fields['path'])!r}; give the full path.")
         return fields
 
 
@@ -74,6 +86,16 @@ class App(Model):
 
     objects: ClassVar[WritableManager["App"]]
 
+    def _resolve(self, fields: dict[str, Any]) -> Record:
+        for name in ("parameters", "transfers"):
+            if isinstance(given := fields.get(name), Mapping):
+                fields[name] = {key: _as_json(value) for key, value in given.items()}
+        return fields
+
+
+def _as_json(value: Any) -> Any:
+    return asdict(value) if isinstance(value, AppParameter | TransferSlot) else value
+
 
 @dataclass(frozen=True, slots=True)
 class JobTransferItem:
@@ -95,7 +117,10 @@ class Job(Model):
 
     _resource = RESOURCES["job"]
     _positional = ("workdir", "app_id")
-    _extra_keywords = ("site_name",)
+    #: The session that acquired it, until its run has ended.
+    _session_id: int | None
+    #: ``app_name`` and ``site_path`` are names of older scripts.
+    _extra_keywords = ("site_name", "app_name", "site_path")
     _aware_times = frozenset(("last_update",))
 
     id: int
@@ -119,7 +144,8 @@ class Job(Model):
     batch_job_id: int | None
     last_update: datetime
     state: str
-    state_data: dict[str, Any]
+    state_data: dict[str, Any] | None
+    state_timestamp: datetime | None
     pending_file_cleanup: bool
     serialized_parameters: str
     serialized_return_value: str
@@ -131,11 +157,12 @@ class Job(Model):
         """The job has no result."""
 
     def _resolve(self, fields: dict[str, Any]) -> Record:
-        site_name = fields.pop("site_name", None)
-        if isinstance(path := fields.get("workdir"), Path):
-            fields["workdir"] = str(path)
+        named = {name: str(fields.pop(name, None) or "") for name in ("site_name", "site_path")}
+        where: dict[str, Any] = {name: value for name, value in named.items() if value}
+        if "app_name" in fields:
+            fields["app_id"] = str(fields.pop("app_name"))
         if "app_id" in fields:
-            fields["app_id"] = _app_id(fields["app_id"], site_name)
+            fields["app_id"] = _app_id(fields["app_id"], where)
         if isinstance(parameters := fields.get("parameters"), Mapping):
             fields["parameters"], serialized = plain_or_serialized(parameters)
             fields.setdefault("serialized_parameters", serialized)
@@ -147,12 +174,17 @@ class Job(Model):
         return fields
 
     @property
-    def parameters(self) -> Mapping[str, Any]:
-        """The parameters of the application. Those that had to be serialized can be replaced only."""
-        if self.serialized_parameters:
-            return MappingProxyType(load(self.serialized_parameters))
-        values: Mapping[str, Any] = self.__dict__["_values"]["parameters"]
-        return values
+    def parameters(self) -> dict[str, Any]:
+        """The parameters of the application."""
+        values = self.__dict__["_values"]
+        text: str = values.get("serialized_parameters") or ""
+        if not text:
+            plain: dict[str, Any] = values["parameters"]
+            return plain
+        known = self.__dict__.get("_loaded")
+        if known is None or known.text != text:
+            known = self.__dict__["_loaded"] = Loaded(text)
+        return known.values
 
     @parameters.setter
     def parameters(self, parameters: Mapping[str, Any]) -> None:
@@ -167,12 +199,34 @@ class Job(Model):
         values = self.__dict__["_values"]
         values["parameters"], values["serialized_parameters"] = plain_or_serialized(parameters)
 
+    def _settle(self) -> None:
+        loaded: Loaded | None = self.__dict__.get("_loaded")
+        text = self.__dict__["_values"].get("serialized_parameters")
+        if loaded is not None and loaded.text == text and loaded.has_changed():
+            self.set_parameters(loaded.values)
+
+    def _patch(self) -> Record:
+        patch = super()._patch()
+        if "state" in patch and self.__dict__.get("_session_id"):
+            patch["session_id"] = self.__dict__["_session_id"]
+        return patch
+
+    def _take(self, record: Record) -> None:
+        before = self.__dict__.get("_sent") or {}
+        super()._take(record)
+        if self.state not in (JobState.RUNNING, before.get("state")):
+            self.__dict__["_session_id"] = None
+
     @property
     def app(self) -> "type[ApplicationDefinition]":
         """A class for the application, as `ApplicationDefinition.load_by_id` makes it."""
         from balsam.api.application import ApplicationDefinition
 
         return ApplicationDefinition.load_by_id(self.app_id)
+
+    def load_app(self) -> "type[ApplicationDefinition]":
+        """Return a class for the application: older scripts call `app` so."""
+        return self.app
 
     def resolve_workdir(self, data_path: Path) -> Path:
         """Return the working directory below the data directory of its site."""
@@ -220,14 +274,13 @@ class Job(Model):
         raise self.NoResult(f"Job {self.id} is {self.state}, and has no result.")
 
 
-def _app_id(given: Any, site_name: str | None) -> int:
+def _app_id(given: Any, where: Mapping[str, Any]) -> int:
     """Return the id of an application given as id, name, ``module.Class``, object or class."""
     if isinstance(given, App):
         return given.id
     if isinstance(given, str):
         key = "class_path" if "." in given else "name"
-        filters = {key: given, **({"site_name": site_name} if site_name else {})}
-        return App.objects.get(**filters).id
+        return App.objects.get(**{key: given}, **where).id
     if isinstance(given, type):
         return _id_of_class(given)
     if isinstance(given, int):
@@ -242,31 +295,6 @@ def _id_of_class(given: type) -> int:
             f"{given.__name__} is not known to its site yet: call {given.__name__}.sync() first."
         )
     return int(found)
-
-
-class BatchJob(Model):
-    """An allocation asked of a site's batch system."""
-
-    _resource = RESOURCES["batch_job"]
-    _positional = ("site_id",)
-
-    id: int
-    site_id: int
-    num_nodes: int
-    wall_time_min: int
-    job_mode: str
-    project: str
-    queue: str
-    optional_params: dict[str, str]
-    filter_tags: dict[str, str]
-    partitions: list[dict[str, Any]] | None
-    scheduler_id: str | None
-    state: str
-    status_info: dict[str, str]
-    start_time: datetime | None
-    end_time: datetime | None
-
-    objects: ClassVar[WritableManager["BatchJob"]]
 
 
 class TransferItem(Model):
@@ -312,6 +340,5 @@ class EventLog(Model):
 Site.objects = WritableManager(Site, "name")
 App.objects = WritableManager(App)
 Job.objects = JobManager(Job)
-BatchJob.objects = WritableManager(BatchJob)
 TransferItem.objects = ChangeableManager(TransferItem)
 EventLog.objects = Manager(EventLog)

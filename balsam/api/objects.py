@@ -8,10 +8,11 @@ import copy
 import difflib
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from pathlib import Path, PurePath
 from typing import Any, ClassVar, Self
 
 from balsam.api.connection import client
-from balsam.exceptions import AmbiguousError, NotFoundError, RefusedError, UnknownFieldError
+from balsam.exceptions import AmbiguousError, NotFoundError, RefusedError, UnknownFieldError, UsageError
 from balsam.schemas.checking import check_create, check_update
 from balsam.schemas.resources import Field, Query, Record, Resource
 
@@ -26,6 +27,8 @@ class Model:
     _positional: ClassVar[tuple[str, ...]] = ()
     #: Constructor keywords that are no fields, resolved by `_resolve`.
     _extra_keywords: ClassVar[tuple[str, ...]] = ()
+    #: Texts that are paths.
+    _paths: ClassVar[frozenset[str]] = frozenset()
     #: Times that come back aware; others are naive UTC.
     _aware_times: ClassVar[frozenset[str]] = frozenset()
 
@@ -40,7 +43,7 @@ class Model:
 
     def __init__(self, *args: Any, **fields: Any) -> None:
         if not self._resource.verbs & {"create"}:
-            raise AttributeError(f"{type(self).__name__} is read-only: only the server makes one.")
+            raise AttributeError(f"{type(self).__name__} is read-only: only the server makes it.")
         if len(args) > len(self._positional):
             raise TypeError(f"{type(self).__name__} takes {', '.join(self._positional)} by position.")
         for name, value in zip(self._positional, args, strict=False):
@@ -70,6 +73,7 @@ class Model:
             name: _read(field, record.get(name), aware=name in self._aware_times)
             for name, field in self._resource.fields.items()
         }
+        values |= {name: Path(values[name]) for name in self._paths}
         self.__dict__["_values"] = values
         self.__dict__["_sent"] = copy.deepcopy(values)
 
@@ -89,12 +93,17 @@ class Model:
             return
         if field is None:
             raise AttributeError(_unknown(type(self).__name__, name, list(self._resource.fields)))
+        self._require_writable(name)
+        self.__dict__["_values"][name] = value
+
+    def _require_writable(self, name: str) -> None:
+        """Raise AttributeError for a field that cannot be written now."""
+        field = self._resource.fields[name]
         if not self._resource.verbs & {"update", "create"}:
             raise AttributeError(f"{type(self).__name__} is read-only.")
         if not (field.create if self._is_new else field.update):
             when = "before it is saved" if self._is_new else "after it was saved"
             raise AttributeError(f"{name} of a {type(self).__name__} cannot be set {when}.")
-        self.__dict__["_values"][name] = value
 
     @property
     def _is_new(self) -> bool:
@@ -108,43 +117,79 @@ class Model:
         return "dirty" if self._changes() else "clean"
 
     def _changes(self) -> Record:
+        self._settle()
         sent, values = self.__dict__["_sent"], self.__dict__["_values"]
-        return {
-            name: values[name]
-            for name, field in self._resource.fields.items()
-            if field.update and values.get(name) != sent.get(name)
-        }
+        return {name: values[name] for name in self._resource.fields if values.get(name) != sent.get(name)}
+
+    def _settle(self) -> None:
+        """Bring the values up to date with what was read from them and changed in place."""
 
     # -- what can be done ----------------------------------------------------------------------------
+
+    def _new_record(self) -> Record:
+        """Return what is sent to make the object; raises UsageError for values that cannot be."""
+        if not self._is_new:
+            raise UsageError(f"{type(self).__name__} {self.id} is there already; save() sends its changes.")
+        self._require_not_deleted()
+        self._settle()
+        return check_create(self._resource, self.__dict__["_values"])
+
+    def _patch(self) -> Record:
+        """Return what is sent to change the object, which is empty when nothing has changed.
+
+        Raises AttributeError for a field that stays and was changed in place, UsageError for a bad value.
+        """
+        self._require_saved()
+        changes = self._changes()
+        for name in changes:
+            self._require_writable(name)
+        return check_update(self._resource, changes)
 
     def save(self) -> None:
         """Make the object, or send what has changed; nothing when nothing has.
 
-        Raises UsageError for values that cannot be, RefusedError when the server refuses them.
+        Raises UsageError for values that cannot be, RefusedError when the server refuses them, its
+        DoesNotExist when somebody has deleted it.
         """
         name = self._resource.name
         if self._is_new:
-            record = check_create(self._resource, self.__dict__["_values"])
-            self._take(client().create_resources(name, [record])[0])
-        elif changes := self._changes():
-            patch = check_update(self._resource, changes)
-            reply = client().update_resources(name, {self.id: patch})
-            for reason in reply.refused.values():
-                raise RefusedError(reason)
-            self.refresh_from_db()
+            self._take(client().create_resources(name, [self._new_record()])[0])
+        elif patch := self._patch():
+            refused = client().update_resources(name, {self.id: patch}).refused
+            record = self._stored()  # which may be gone
+            if refused:
+                raise RefusedError(refused[self.id])
+            self._take(record)
 
     def refresh_from_db(self) -> None:
         """Read the object again; raises its DoesNotExist when it is gone."""
+        self._require_saved()
+        self._take(self._stored())
+
+    def _stored(self) -> Record:
         found = client().list_resources(self._resource.name, Query(filters={"id": [self.id]})).results
         if not found:
             raise self.DoesNotExist(f"{type(self).__name__} {self.id} has been deleted.")
-        self._take(found[0])
+        return found[0]
 
     def delete(self) -> None:
         """Delete the object; its ``id`` is None then."""
+        if "delete" not in self._resource.verbs:
+            raise NotImplementedError(f"{type(self).__name__}s cannot be deleted.")
+        self._require_saved()
         client().delete_resources(self._resource.name, Query(filters={"id": [self.id]}))
         self.__dict__["_values"]["id"] = None
         self.__dict__["_sent"] = None
+        self.__dict__["_is_deleted"] = True
+
+    def _require_saved(self) -> None:
+        self._require_not_deleted()
+        if self._is_new:
+            raise UsageError(f"The {type(self).__name__} has not been saved yet: call save() first.")
+
+    def _require_not_deleted(self) -> None:
+        if self.__dict__.get("_is_deleted"):
+            raise self.DoesNotExist(f"The {type(self).__name__} has been deleted.")
 
     # -- how it looks --------------------------------------------------------------------------------
 
@@ -197,4 +242,4 @@ def _shown(value: Any) -> Any:
         return sorted(value)
     if isinstance(value, Mapping):
         return dict(value)
-    return value
+    return str(value) if isinstance(value, PurePath) else value

@@ -28,6 +28,7 @@ from balsam.exceptions import BalsamError, DefinitionError, UsageError
 from balsam.schemas.resources import SERIALIZED_LIMIT
 
 __all__ = [
+    "Loaded",
     "RemoteError",
     "dump",
     "dump_class",
@@ -64,6 +65,19 @@ def dump(value: object, what: str) -> str:
 def load(text: str) -> Any:
     """Return the value of a text."""
     return pickle.loads(zlib.decompress(base64.b64decode(text)))
+
+
+class Loaded:
+    """The dict of a text, and whether it, or what is in it, has been changed since."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.values: dict[str, Any] = load(text)
+        self._as_loaded = cloudpickle.dumps(self.values)
+
+    def has_changed(self) -> bool:
+        """Say whether it would be written otherwise now."""
+        return bool(cloudpickle.dumps(self.values) != self._as_loaded)
 
 
 def _text(data: bytes) -> str:

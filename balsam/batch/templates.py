@@ -15,10 +15,10 @@ from jinja2 import StrictUndefined, TemplateError, TemplateSyntaxError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from balsam.batch.desk import Desk
-from balsam.batch.tag_words import TagWords, partition_words
 from balsam.config import balsam_home
 from balsam.config.client_file import client_path
 from balsam.exceptions import ConfigError, UsageError
+from balsam.lib.tag_words import TagWords, partition_words
 from balsam.platform.machines import KNOWN_MACHINES, load_machine
 from balsam.schemas.batch_jobs import BatchJobRequest
 

@@ -10,6 +10,7 @@ import random
 import secrets
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from balsam import exceptions
@@ -19,6 +20,7 @@ from balsam.client.polling import Polling
 from balsam.client.transport import Listener
 from balsam.config.client_file import ClientSettings
 from balsam.exceptions import BalsamError, LoginNeededError, ServerError, ServerUnreachable
+from balsam.schemas.acquisition import AcquireRequest
 from balsam.schemas.operations import OPERATIONS
 from balsam.schemas.resources import RESOURCES, Page, Query, Record, UpdateReply
 
@@ -123,6 +125,14 @@ class Http:
             self.request("DELETE", path, params=wire_query.params(part))["deleted"]
             for part in wire_query.parts(resource, query)
         )
+
+    def _acquire(self, _: object, session_id: int, request: AcquireRequest) -> list[Record]:
+        path = f"{RESOURCES['session'].path}{session_id}"
+        jobs: list[Record] = self.request("POST", path, json=asdict(request), headers=_new_key())
+        return jobs
+
+    def _tick(self, _: object, session_id: int) -> None:
+        self.request("PUT", f"{RESOURCES['session'].path}{session_id}")
 
     # -- notices -------------------------------------------------------------------------------------
 
@@ -262,4 +272,6 @@ _OF_RESOURCES: Mapping[str, Callable[..., Any]] = {
     "resources.update": Http._update,
     "resources.update_where": Http._update_where,
     "resources.delete_where": Http._delete_where,
+    "resources.acquire": Http._acquire,
+    "resources.tick": Http._tick,
 }

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from balsam.schemas.acquisition import AcquireRequest
 from balsam.schemas.resources import Page, Query, Record, UpdateReply
 
 if TYPE_CHECKING:
@@ -63,3 +64,12 @@ class ResourceClient:
         """Delete all objects that the filters hold for, with what belongs to them; return how many."""
         reply: int = self.transport.call("resources.delete_where", _OWNER, resource, query)
         return reply
+
+    def acquire_jobs(self, session_id: int, request: AcquireRequest) -> list[Record]:
+        """Take jobs for a session, and renew its lease; raises NotFoundError when it has ended."""
+        reply: list[Record] = self.transport.call("resources.acquire", _OWNER, session_id, request)
+        return reply
+
+    def tick(self, session_id: int) -> None:
+        """Renew the lease of a session; raises NotFoundError when it has ended."""
+        self.transport.call("resources.tick", _OWNER, session_id)

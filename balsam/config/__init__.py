@@ -7,14 +7,24 @@ from balsam.config.home import balsam_home
 from balsam.config.settings import UserSettings, user_settings
 
 if TYPE_CHECKING:
+    from balsam.config.client_file import ClientSettings
     from balsam.config.site_config import SiteConfig
     from balsam.config.site_settings import Settings
     from balsam.config.yaml_file import InvalidSettings
 
-__all__ = ["InvalidSettings", "Settings", "SiteConfig", "UserSettings", "balsam_home", "user_settings"]
+__all__ = [
+    "ClientSettings",
+    "InvalidSettings",
+    "Settings",
+    "SiteConfig",
+    "UserSettings",
+    "balsam_home",
+    "user_settings",
+]
 
 #: Name -> where it is; most commands need no site, and no YAML.
 _PLACES = {
+    "ClientSettings": "balsam.config.client_file",
     "InvalidSettings": "balsam.config.yaml_file",
     "Settings": "balsam.config.site_settings",
     "SiteConfig": "balsam.config.site_config",

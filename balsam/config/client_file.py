@@ -1,5 +1,6 @@
 """``~/.balsam/client.yml``: which server this user is logged in to, readable by nobody else."""
 
+import importlib
 import logging
 import os
 from collections.abc import Mapping
@@ -80,6 +81,14 @@ class ClientSettings:
         for key in found.others.keys() - set(_OLD_KEYS):
             logger.warning("%s: %s is no setting, and is ignored.", path, key)
         return found
+
+    def build_client(self) -> Any:
+        """Have the objects of this process be those of this login, and return their classes.
+
+        They are ``.Job``, ``.Site`` and so on, as `balsam.api` and ``SiteConfig().client`` have them.
+        """
+        connection = importlib.import_module("balsam.api.connection")
+        return connection.log_in_with(self)
 
     def save_to_file(self, path: Path | None = None) -> Path:
         """Write the file, which only this user may read; return where."""

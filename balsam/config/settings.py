@@ -14,6 +14,7 @@ from typing import Any
 from balsam.config.home import balsam_home
 from balsam.config.json_files import JsonObject, read_json_object
 from balsam.config.machine_defaults import machine_defaults
+from balsam.schemas.sessions import JOB_ORDERS
 
 __all__ = ["UserSettings", "load_settings", "user_settings"]
 
@@ -52,7 +53,16 @@ class UserSettings:
     SERIAL_HYPERTHREAD_STRIDE: int = 1
     #: Nodes' worth of batch jobs that the local queue runs at once.
     LOCAL_QUEUE_SLOTS: int = 1
+    #: Whether runs of the MPI launcher share nodes, yes or no; auto: as the machine has it.
+    MPI_SHARES_NODES: str = "auto"
+    #: Which jobs of equal priority launchers take first: large_first, or long_large_first.
+    JOB_ORDER: str = "large_first"
+    #: Lines of the output of a job that its error is told with.
+    ERROR_TAIL_LINES: int = 16
     LOG_HANDLER_LEVEL: str = "INFO"
+    #: As for Python's logging; '': Balsam's own.
+    LOG_FORMAT: str = ""
+    LOG_TIME_FORMAT: str = ""
     LOG_BACKUP_COUNT: int = 5
     #: Bytes of a log file before the next one is begun; 0: no limit.
     LOG_FILE_SIZE_LIMIT: int = 100 * 2**20
@@ -75,7 +85,11 @@ _TYPES: dict[str, type] = {
 }
 _TYPES["SERVICE_PERIOD"] = float
 _TYPE_NAMES = {str: "a text", int: "a whole number", float: "a number"}
-_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+_CHOICES = {
+    "LOG_HANDLER_LEVEL": ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"),
+    "MPI_SHARES_NODES": ("auto", "yes", "no"),
+    "JOB_ORDER": JOB_ORDERS,
+}
 _AT_LEAST = {
     "SERVICE_PERIOD": 0.01,
     "NUM_TRANSITION_THREADS": 0,
@@ -84,6 +98,7 @@ _AT_LEAST = {
     "SERIAL_CORES_PER_NODE": 0,
     "SERIAL_HYPERTHREAD_STRIDE": 1,
     "LOCAL_QUEUE_SLOTS": 1,
+    "ERROR_TAIL_LINES": 0,
     "LOG_BACKUP_COUNT": 0,
     "LOG_FILE_SIZE_LIMIT": 0,
 }
@@ -131,5 +146,6 @@ def _check(found: JsonObject, name: str, value: object) -> None:
     least = _AT_LEAST.get(name)
     if least is not None and isinstance(value, int | float) and not value >= least:
         raise found.error(name, f"{name} is {value!r}, which is less than {least}")
-    if name == "LOG_HANDLER_LEVEL" and value not in _LEVELS:
-        raise found.error(name, f"{name} is {value!r}, which is none of {', '.join(_LEVELS)}")
+    choices = _CHOICES.get(name)
+    if choices is not None and value not in choices:
+        raise found.error(name, f"{name} is {value!r}, which is none of {', '.join(choices)}")

@@ -20,6 +20,20 @@ _FOLDERS = {"log": 0o755, "qsubmit": 0o700, "data": 0o755, "apps": 0o755}
 #: Documents of older versions call the directory of the logs so.
 _LOGS_ALIAS = "logs"
 _TEMPLATE = "job-template.sh"
+#: An application to start from; the site knows of it when its files are synced.
+_SAMPLE = "demo.py"
+_SAMPLE_TEXT = '''\
+from balsam.site import ApplicationDefinition
+
+
+class Greet(ApplicationDefinition):
+    """
+    Greet somebody: an example to copy. `balsam app create` writes more, and `balsam app sync` tells the site.
+    """
+
+    command_template = "echo Hello, {{ name }}! This is $(hostname)."
+    parameters = {"name": {"required": False, "default": "world", "help": "Who is greeted."}}
+'''
 _BELOW = "export PATH="
 #: What the machine's template ends with, for a site.
 _TAIL = """\
@@ -137,6 +151,8 @@ def add_site_files(path: Path, machine: "Machine", projects: Sequence[str]) -> N
         if not (path / name).exists():
             (path / name).mkdir()
             os.chmod(path / name, mode)
+            if name == "apps":
+                (path / name / _SAMPLE).write_text(_SAMPLE_TEXT, encoding="utf-8")
     if not os.path.lexists(path / _LOGS_ALIAS):
         (path / _LOGS_ALIAS).symlink_to("log")
     if not (path / SETTINGS_FILE).exists():

@@ -7,10 +7,12 @@ from typing import Any
 
 from balsam.config.settings import UserSettings, user_settings
 from balsam.config.site_dir import SiteDir, find_site_dir, read_site_dir
+from balsam.config.site_record import settings_record
 from balsam.config.site_settings import SETTINGS_FILE, InvalidSettings, Settings, load_site_settings
+from balsam.config.user_log import log_as_set
 from balsam.exceptions import ConfigError
 
-__all__ = ["NoSiteError", "SiteConfig", "enter_site", "settings_here"]
+__all__ = ["NoSiteError", "ObjectClasses", "SiteConfig", "current_site", "enter_site", "settings_here"]
 
 _MODELS = "balsam.api.models"
 
@@ -20,7 +22,7 @@ class NoSiteError(ConfigError, ValueError):
 
 
 class ObjectClasses:
-    """``Site``, ``App``, ``BatchJob``, ``Job`` and ``EventLog``, as `balsam.api` has them."""
+    """``Site``, ``App``, ``BatchJob``, ``Job``, ``Session`` and ``EventLog``, as `balsam.api` has them."""
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):
@@ -50,9 +52,33 @@ class SiteConfig:
         self.client = ObjectClasses()
         enter_site(site)
 
+    def __getattr__(self, name: str) -> Any:
+        """Look names up in the settings, as older scripts do."""
+        settings = self.__dict__.get("settings")
+        if settings is not None and not name.startswith("_") and hasattr(settings, name):
+            return getattr(settings, name)
+        raise AttributeError(f"SiteConfig has no {name!r}, and neither has settings.yml.")
+
     def for_machine(self) -> UserSettings:
         """Return the user's settings as they are at this site."""
         return self.settings.for_machine(self.site_path)
+
+    def enable_logging(self, basename: str = "script") -> Path:
+        """Have this process log as the agent and the launchers of the site do; return the file."""
+        return log_as_set(basename, self.for_machine(), self.site_path)
+
+    def update_site_from_config(self) -> None:
+        """Tell the record of the site what its settings allow, for those who submit from elsewhere."""
+        site = self.client.Site.objects.get(id=self.site_id)
+        for name, value in settings_record(self.settings).items():
+            setattr(site, name, value)
+        site.save()
+
+
+def current_site() -> SiteConfig | None:
+    """Return the site that this process works at; None outside of one, or where it has no settings."""
+    site = find_site_dir()
+    return SiteConfig() if site is not None and (site.path / SETTINGS_FILE).exists() else None
 
 
 def enter_site(site: SiteDir) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 from balsam.config.machine_defaults import machine_defaults
 from balsam.config.settings import UserSettings, user_settings
 from balsam.config.site_machine import machine_values
+from balsam.config.superseded import check_superseded
 from balsam.config.typed_values import build
 from balsam.config.yaml_file import InvalidSettings, YamlFile, read_yaml
 
@@ -50,11 +51,12 @@ def _mode() -> Any:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoggingSettings:
-    """Logs of the agent and the launchers; buffers and formats are accepted, and need no setting any more."""
+    """Logs of the agent and the launchers. Formats are those of Python's logging; '': Balsam's own."""
 
     level: str = "INFO"
     format: str = ""
     datefmt: str = ""
+    #: Of older files; see `balsam.config.superseded`.
     buffer_num_records: int = _least(1024, 0)
     flush_period: float = _least(30, 0)
 
@@ -65,15 +67,19 @@ class LauncherSettings:
 
     #: Seconds without anything to do after which a launcher leaves.
     idle_ttl_sec: float = _least(60, 0)
-    delay_sec: float = _least(1, 0)
+    #: Lines of the output of a job that its error is told with.
     error_tail_num_lines: int = _least(10, 0)
     max_concurrent_mpiruns: int = _least(990, 1)
     compute_node: str = "auto"
     mpi_app_launcher: str = "auto"
-    local_app_launcher: str = "auto"
+    #: Whether runs of the MPI launcher share nodes.
     mpirun_allows_node_packing: bool = True
+    #: None: jobs of many nodes first.
+    sort_by: str | None = field(default=None, metadata={"one_of": ("long_large_first",)})
+    #: Of older files; see `balsam.config.superseded`.
+    local_app_launcher: str = "auto"
+    delay_sec: float = _least(1, 0)
     serial_mode_prefetch_per_rank: int = _least(64, 1)
-    sort_by: str | None = None
     serial_mode_startup_params: Mapping[str, str] = _mapping()
 
 
@@ -106,6 +112,7 @@ class ProcessingSettings:
     """Hooks and staging: how many at once."""
 
     num_workers: int = _least(5, 1)
+    #: Of older files; see `balsam.config.superseded`.
     prefetch_depth: int = _least(1000, 1)
 
 
@@ -195,7 +202,12 @@ class Settings:
             base,
             JOB_TEMPLATE=str(site_path / template),
             MAX_CONCURRENT_MPIRUNS=self.launcher.max_concurrent_mpiruns,
+            MPI_SHARES_NODES="yes" if self.launcher.mpirun_allows_node_packing else "no",
+            JOB_ORDER=self.launcher.sort_by or "large_first",
+            ERROR_TAIL_LINES=self.launcher.error_tail_num_lines,
             LOG_HANDLER_LEVEL=self.logging.level.upper(),
+            LOG_FORMAT=self.logging.format or base.LOG_FORMAT,
+            LOG_TIME_FORMAT=self.logging.datefmt or base.LOG_TIME_FORMAT,
         )
 
 
@@ -213,6 +225,7 @@ def load_site_settings(path: Path) -> Settings:
     if values.get("filter_tags", {}) is None:
         values["filter_tags"] = {}
     settings: Settings = build(found, Settings, values)
+    check_superseded(found, values)
     _check_limits(found, settings)
     return settings
 

@@ -19,6 +19,10 @@ class InvalidSettings(ConfigError, ValueError):
     """A settings file is wrong."""
 
 
+class MissingSettings(InvalidSettings, FileNotFoundError):
+    """There is no settings file."""
+
+
 @dataclass(frozen=True, slots=True)
 class YamlFile:
     """What a file says, and the line of each key: ``("scheduler", "sync_period")``."""
@@ -46,6 +50,8 @@ def read_yaml(path: Path) -> YamlFile:
     """Read a file that holds one mapping; raises InvalidSettings with the line that is wrong."""
     try:
         text = path.read_text(encoding="utf-8")
+    except FileNotFoundError as error:
+        raise MissingSettings(f"There is no {path}. `balsam site init` makes one.") from error
     except (OSError, ValueError) as error:
         raise InvalidSettings(f"Cannot read {path}: {error}. `balsam site init` makes one.") from error
     try:

@@ -13,7 +13,7 @@ from datetime import datetime
 from django.db import transaction
 from django.db.models import Q
 
-from balsam.core import notices, sql
+from balsam.core import leases, notices, sql
 from balsam.core.batch_jobs import finish, with_clock
 from balsam.core.batch_texts import storable_observation
 from balsam.core.models.launch import QueuedLaunch
@@ -48,6 +48,7 @@ def observe_batch_jobs(
         for observation in observations:
             plan.apply(observation)
         plan.write()
+    leases.close_with_batch_jobs(plan.ended)
     return ObservationReply(len(plan.changed) + len(plan.new) + len(plan.gone), tuple(plan.ended))
 
 

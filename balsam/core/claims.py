@@ -27,12 +27,19 @@ from balsam.states import JobState as S
 @retrying
 def claim(request: ClaimRequest) -> list[JobSpec]:
     """Claim runnable jobs for a session, best first; [] when there are none or the session has ended."""
-    rows = sql.fetch("claim_jobs", session_id=request.session_id, limit=request.limit, **_bounds(request))
+    long_first = request.order == "long_large_first"
+    rows = sql.fetch(
+        "claim_jobs",
+        session_id=request.session_id,
+        limit=request.limit,
+        long_first=long_first,
+        **_bounds(request),
+    )
     if not rows:
         return []
     root, mark = site_root(request.site_id), session_mark(database_id(), request.session_id)
     specs = [(row[1], _job_spec(row, root, mark)) for row in rows]
-    return [spec for _, spec in sorted(specs, key=lambda pair: _rank(*pair))]
+    return [spec for _, spec in sorted(specs, key=lambda pair: _rank(*pair, long_first=long_first))]
 
 
 def _selection(request: Selection) -> dict[str, Any]:
@@ -53,8 +60,9 @@ def _bounds(request: ClaimBounds) -> dict[str, Any]:
     }
 
 
-def _rank(number: int, spec: JobSpec) -> tuple[int, int, int, int]:
-    return -spec.priority, -spec.num_nodes, -spec.wall_time_min, number
+def _rank(number: int, spec: JobSpec, *, long_first: bool) -> tuple[int, ...]:
+    first = -spec.wall_time_min if long_first else 0
+    return -spec.priority, first, -spec.num_nodes, -spec.wall_time_min, number
 
 
 def _job_spec(row: tuple[object, ...], root: str, mark: str) -> JobSpec:

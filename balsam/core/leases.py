@@ -10,6 +10,7 @@ from django.db import transaction
 
 from balsam.core import sql, transitions
 from balsam.core.active import database_id
+from balsam.core.models import Session
 from balsam.core.retrying import retrying
 from balsam.exceptions import LeaseLostError
 from balsam.schemas.sessions import SessionInfo, SessionRequest
@@ -63,6 +64,12 @@ def has_ended(session_id: int) -> bool:
 def close(session_id: int, reason: str = "closed") -> int:
     """End a session and free what it holds; return how many jobs that were. Ending it twice is harmless."""
     return _end(session_id, reason)
+
+
+def close_with_batch_jobs(batch_job_ids: Sequence[int]) -> None:
+    """End the sessions that users' programs have opened for batch jobs which have ended."""
+    for session in Session.objects.filter(batch_job_id__in=batch_job_ids, ended=None):
+        close(session.pk, "its batch job has ended")
 
 
 def _end(session_id: int, reason: str, *, only_expired: bool = False) -> int:

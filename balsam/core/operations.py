@@ -81,6 +81,8 @@ OPERATIONS: Mapping[str, Operation] = {
     "resources.update": Operation(resources.update),
     "resources.update_where": Operation(resources.update_where),
     "resources.delete_where": Operation(resources.delete_where),
+    "resources.acquire": Operation(resources.acquire),
+    "resources.tick": Operation(resources.tick),
 }
 
 

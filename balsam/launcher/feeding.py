@@ -87,7 +87,10 @@ class Feeder:
         """Claim jobs of at most so many nodes; those that can only fail are refused at once."""
         parallel_left = self._parallel_starts_left()
         limit = min(wanted, _MAX_CLAIM, parallel_left or _MAX_CLAIM)
-        request = ClaimRequest(session_id=self.session_id, limit=limit, **self._bounds(max_nodes))
+        bounds = self._bounds(max_nodes)
+        request = ClaimRequest(
+            session_id=self.session_id, limit=limit, order=self._options.job_order, **bounds
+        )
         specs = await self._core.run(lambda: self._core.client.claim(request))
         if len(specs) < limit:
             self.may_be_work = False

@@ -50,7 +50,7 @@ class Head:
         self._core = CoreLink(self._client, self._ledger)
         self._feeder = Feeder(options, self._core, self._ledger)
         self._leaving = Leaving(options)
-        self._job_news = JobNews(self._ledger, self.tally)
+        self._job_news = JobNews(self._ledger, self.tally, options.error_tail_lines)
         self._failure: WorkerError | None = None
         self._lost_notice = False
         self._last_report_size = 0

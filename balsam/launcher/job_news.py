@@ -5,6 +5,7 @@ import time
 
 from balsam.launcher.channel import Message
 from balsam.launcher.crew_member import CrewMember
+from balsam.launcher.job_output import last_lines
 from balsam.launcher.ledger import Ending, Ledger
 from balsam.launcher.tally import Tally
 
@@ -16,7 +17,8 @@ logger = logging.getLogger(__name__)
 class JobNews:
     """The books of one launcher, as its workers write them."""
 
-    def __init__(self, ledger: Ledger, tally: Tally) -> None:
+    def __init__(self, ledger: Ledger, tally: Tally, tail_lines: int) -> None:
+        self._tail_lines = tail_lines
         self._ledger = ledger
         self._tally = tally
         #: Why the launcher is stopping its jobs, or ''.
@@ -77,7 +79,8 @@ class JobNews:
         stopped = self.stopping
         if message["stopping"] and not stopped:  # a scheduler that ends a batch job tells all its processes
             stopped = f"Worker {member.name} was told to end by a signal"
-        for job_id, attempt, code, age_sec, tail in message["ended"]:
+        for job_id, attempt, code, age_sec, end_of_output in message["ended"]:
+            tail = last_lines(end_of_output, self._tail_lines)
             job = self._ledger.end(Ending(job_id, attempt, code, tail), now - age_sec, stopped=stopped)
             if job is not None and job.is_lost:
                 self._tally.taken_away += 1

@@ -3,14 +3,18 @@
 import os
 import stat
 
-__all__ = ["output_tail"]
+__all__ = ["last_lines", "output_tail"]
 
 MAX_BYTES = 4096
-MAX_LINES = 16
+
+
+def last_lines(text: str, count: int) -> str:
+    """Return the last lines of a text."""
+    return "\n".join(text.splitlines()[-count:]) if count else ""
 
 
 def output_tail(path: str) -> str:
-    """Return the last lines of a file, at most 16 and 4096 bytes; empty if it is no readable file."""
+    """Return the last lines of a file, at most 4096 bytes; empty if it is no readable file."""
     try:
         # a job may have put a pipe or device in its place: never wait for one
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
@@ -26,5 +30,4 @@ def output_tail(path: str) -> str:
         return ""
     finally:
         os.close(descriptor)
-    lines = data.decode(errors="replace").replace("\0", "�").splitlines()
-    return "\n".join(lines[-MAX_LINES:])
+    return "\n".join(data.decode(errors="replace").replace("\0", "�").splitlines())

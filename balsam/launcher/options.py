@@ -51,6 +51,10 @@ class LauncherOptions:
     time_source: str = ""
     #: The batch job this launcher runs in, as its scheduler names it; '' outside of one.
     scheduler_id: str = ""
+    #: Which jobs of equal priority are taken first; see `balsam.schemas.sessions.JOB_ORDERS`.
+    job_order: str = "large_first"
+    #: Lines of the output of a job that its error is told with.
+    error_tail_lines: int = 16
     #: How long to stay, with nothing to run, for work that somebody else may make ready.
     idle_sec: float = 60.0
     #: How long to stay when there is nothing at all to do, since jobs may be added; negative: not at all.

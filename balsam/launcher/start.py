@@ -10,11 +10,11 @@ from balsam.client import Client
 from balsam.config.machine_defaults import machine_named
 from balsam.config.site_config import settings_here
 from balsam.config.site_dir import SiteDir
+from balsam.config.user_log import log_as_set
 from balsam.launcher.head import Head
 from balsam.launcher.options import LauncherOptions
 from balsam.launcher.surroundings import in_surroundings, node_description
 from balsam.launcher.tally import Tally
-from balsam.lib.logs import log_to_database_dir
 from balsam.platform.nodes import detect_nodes
 
 __all__ = ["run_launcher"]
@@ -47,13 +47,7 @@ def run_launcher(
         description=node_description(options, settings, machine),
     )
     options = in_surroundings(options, settings, machine, nodes)
-    log_path = log_to_database_dir(
-        "launcher",
-        directory=None if site is None else site.path,
-        level=settings.LOG_HANDLER_LEVEL,
-        size_limit_bytes=settings.LOG_FILE_SIZE_LIMIT,
-        backup_count=settings.LOG_BACKUP_COUNT,
-    )
+    log_path = log_as_set("launcher", settings, None if site is None else site.path)
     logger.info("Launcher %s on %d nodes: %s", options, len(nodes), ", ".join(node.name for node in nodes))
     logger.info(options.time_text)
 

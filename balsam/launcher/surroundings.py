@@ -23,7 +23,12 @@ def in_surroundings(
     options: LauncherOptions, settings: UserSettings, machine: Machine, nodes: Sequence[Node]
 ) -> LauncherOptions:
     """Return the options of a launcher on these nodes; raises ConfigError for what is not installed."""
-    options = replace(_in_batch_job(options), gpu_kind=machine.gpu_kind)
+    options = replace(
+        _in_batch_job(options),
+        gpu_kind=machine.gpu_kind,
+        job_order=settings.JOB_ORDER,
+        error_tail_lines=settings.ERROR_TAIL_LINES,
+    )
     elsewhere = [node.name for node in nodes if not is_this_host(node.name, os.environ)]
     if elsewhere:
         options = replace(options, worker_launcher=_worker_launcher(settings))
@@ -38,10 +43,16 @@ def in_surroundings(
     return replace(
         options,
         mpirun=mpirun,
-        takes_whole_nodes=bool(mpirun) and not machine.mpi_shares_nodes,
+        takes_whole_nodes=bool(mpirun) and not _shares_nodes(settings, machine),
         max_concurrent=settings.MAX_CONCURRENT_MPIRUNS if mpirun else None,
         max_parallel_starts=settings.MAX_MPI_LAUNCHES_PER_ALLOCATION,
     )
+
+
+def _shares_nodes(settings: UserSettings, machine: Machine) -> bool:
+    """Say whether the MPI launcher starts several runs on a node."""
+    chosen = settings.MPI_SHARES_NODES
+    return machine.mpi_shares_nodes if chosen == "auto" else chosen == "yes"
 
 
 def _in_batch_job(options: LauncherOptions) -> LauncherOptions:

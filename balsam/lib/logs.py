@@ -32,14 +32,17 @@ def log_to_database_dir(
     level: str = "INFO",
     size_limit_bytes: int = 100 * 2**20,
     backup_count: int = 5,
+    line_format: str = "",
+    time_format: str = "",
 ) -> Path:
     """Log to ``<database>/log/<basename>_<time>.log``, a new file, and return its path.
 
     With ``directory``, that of a site, to ``<directory>/log`` instead.
 
     A file that has reached the limit (0: none) is renamed to ``.1`` and so on, up to ``backup_count``. Called
-    again, the process goes on in another new file. Raises NoDatabaseError without an active database,
-    DatabaseError when the file cannot be made, and ConfigError for an unknown level.
+    again, the process goes on in another new file. Formats are those of `logging`. Raises NoDatabaseError
+    without an active database, DatabaseError when the file cannot be made, and ConfigError for an unknown
+    level.
     """
     levels = logging.getLevelNamesMapping()
     if level.upper() not in levels:
@@ -58,7 +61,7 @@ def log_to_database_dir(
         encoding="utf-8",
         errors="backslashreplace",
     )
-    handler.setFormatter(logging.Formatter(_LINE, _TIME))
+    handler.setFormatter(logging.Formatter(line_format or _LINE, time_format or _TIME))
     _replace_handler(handler)
     logging.getLogger("balsam").setLevel(levels[level.upper()])
     return path

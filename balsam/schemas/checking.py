@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import PurePath
 from typing import Any
 
 from balsam.exceptions import UnknownFieldError, UsageError
@@ -83,6 +84,8 @@ def _checked(resource: Resource, name: str, field: Field, value: Any) -> Any:
     converted = _converted(resource, name, field.kind, value)
     if field.minimum is not None and not converted >= field.minimum:
         raise UsageError(f"{name} of a {resource.name} is {value!r}; it must be {field.minimum:g} or more.")
+    if field.choices and converted not in field.choices:
+        raise UsageError(f"{name} of a {resource.name} is {value!r}; it can be {' or '.join(field.choices)}.")
     if field.max_length is not None and len(converted) > field.max_length:
         raise UsageError(
             f"{name} of a {resource.name} has {len(converted)} characters; at most {field.max_length} fit."
@@ -115,6 +118,10 @@ def _tag(value: Any) -> str:
     if ":" not in _text(value):
         raise ValueError("it must be KEY:VALUE")
     return str(value)
+
+
+def _word(value: Any) -> str:
+    return _text(str(value) if isinstance(value, int) and not isinstance(value, bool) else value)
 
 
 def _flag(value: Any) -> bool:
@@ -166,6 +173,8 @@ _CONVERTERS: Mapping[str, Callable[[Any], Any]] = {
     "float": float,
     "text": _text,
     "tag": _tag,
+    "path": lambda value: _text(str(value) if isinstance(value, PurePath) else value),
+    "word": _word,
     "flag": _flag,
     "time": _time,
     "uuid": lambda value: str(uuid.UUID(str(value))),

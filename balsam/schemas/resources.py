@@ -34,7 +34,10 @@ Record = dict[str, Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Field:
-    """One field. ``kind``: int, float, text, flag, time, uuid, state, json, texts (a dict), list, ids."""
+    """One field.
+
+    ``kind``: int, float, text, path, flag, time, uuid, state, json, texts (a dict), list, ids.
+    """
 
     kind: str
     #: May be given when the object is made, and later.
@@ -46,11 +49,16 @@ class Field:
     default: Any = None
     minimum: float | None = None
     max_length: int | None = None
+    #: The values it may have; none given: any.
+    choices: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Filter:
-    """One filter; ``many`` takes a list, of which any will do (of tags: all)."""
+    """One filter; ``many`` takes a list, of which any will do (of tags and data: all).
+
+    ``kind`` is that of a field, or word: a text that may be written as a number.
+    """
 
     kind: str
     many: bool = False
@@ -133,7 +141,7 @@ _SITE = Resource(
     fields={
         "id": _ID,
         "name": Field(kind="text", required=True, max_length=100),
-        "path": Field(kind="text", required=True, max_length=512),
+        "path": Field(kind="path", required=True, max_length=512),
         "last_refresh": _read("time"),
         "creation_date": _read("time"),
         "globus_endpoint_id": Field(kind="uuid"),
@@ -191,7 +199,7 @@ _JOB = Resource(
     name="job",
     path="/jobs/",
     fields={
-        "workdir": Field(kind="text", required=True, max_length=256),
+        "workdir": Field(kind="path", required=True, max_length=256),
         "tags": Field(kind="texts", default={}),
         "parameters": Field(kind="json", default={}),
         "serialized_parameters": Field(kind="text", default="", max_length=SERIALIZED_LIMIT),
@@ -206,16 +214,20 @@ _JOB = Resource(
         "node_packing_count": Field(kind="int", default=1, minimum=1),
         "wall_time_min": Field(kind="int", default=0, minimum=0),
         "priority": Field(kind="int", default=0),
-        "on_parent_failure": Field(kind="text", default="fail"),
+        "on_parent_failure": Field(kind="text", default="fail", choices=("fail", "ignore", "hold")),
         "app_id": _fixed("int", required=True),
         "parent_ids": _fixed("ids", default=[]),
         "transfers": _fixed("json", default={}, read=False),
         "id": _ID,
         "site_id": _read("int"),
-        "batch_job_id": _read("int"),
+        "batch_job_id": _later("int"),
         "last_update": _read("time"),
         "state": _later("state"),
         "state_data": _later("json", read=False),
+        # by the clock of who says so: the history has that of the database, and keeps this beside it
+        "state_timestamp": _later("time", read=False),
+        # of the session that says so: refused when the job is not its own any more
+        "session_id": _later("int", read=False),
         "pending_file_cleanup": _later("flag"),
         "serialized_return_value": _later("text", max_length=SERIALIZED_LIMIT),
         "serialized_exception": _later("text", max_length=SERIALIZED_LIMIT),
@@ -246,7 +258,7 @@ _BATCH_JOB = Resource(
     fields={
         "num_nodes": _fixed("int", required=True, minimum=1),
         "wall_time_min": _fixed("int", required=True, minimum=1),
-        "job_mode": _fixed("text", required=True),
+        "job_mode": _fixed("text", required=True, choices=("mpi", "serial")),
         "optional_params": _fixed("texts", default={}),
         "filter_tags": _fixed("texts", default={}),
         "partitions": _fixed("list"),
@@ -264,7 +276,7 @@ _BATCH_JOB = Resource(
         "id": Filter(kind="int", many=True),
         "site_id": Filter(kind="int", many=True),
         "state": Filter(kind="text", many=True),
-        "scheduler_id": Filter(kind="text"),
+        "scheduler_id": Filter(kind="word"),
         "queue": Filter(kind="text"),
         "start_time_before": Filter(kind="time"),
         "start_time_after": Filter(kind="time"),
@@ -323,8 +335,9 @@ _EVENT = Resource(
         "id": Filter(kind="int", many=True),
         "job_id": Filter(kind="int", many=True),
         "batch_job_id": Filter(kind="int", many=True),
-        "scheduler_id": Filter(kind="text"),
+        "scheduler_id": Filter(kind="word"),
         "tags": Filter(kind="tag", many=True),
+        "data": Filter(kind="tag", many=True),
         "timestamp_before": Filter(kind="time"),
         "timestamp_after": Filter(kind="time"),
         "from_state": Filter(kind="state"),
@@ -337,6 +350,20 @@ _EVENT = Resource(
     groups=("from_state", "to_state"),
 )
 
+_SESSION = Resource(
+    name="session",
+    path="/sessions/",
+    fields={
+        "id": _ID,
+        "site_id": _fixed("int", required=True),
+        "batch_job_id": _fixed("int"),
+        "heartbeat": _read("time"),
+    },
+    filters={"id": Filter(kind="int", many=True), "site_id": Filter(kind="int", many=True)},
+    orders=("id",),
+    verbs=frozenset(("create", "delete")),
+)
+
 RESOURCES: Mapping[str, Resource] = {
-    resource.name: resource for resource in (_SITE, _APP, _JOB, _BATCH_JOB, _TRANSFER, _EVENT)
+    resource.name: resource for resource in (_SITE, _APP, _JOB, _BATCH_JOB, _TRANSFER, _EVENT, _SESSION)
 }

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from balsam.states import JobState
 
 __all__ = [
+    "JOB_ORDERS",
     "ClaimBounds",
     "ClaimRequest",
     "Outlook",
@@ -17,6 +18,10 @@ __all__ = [
     "StepClaimRequest",
     "session_mark",
 ]
+
+
+#: Those of many nodes first, or those that take long.
+JOB_ORDERS = ("large_first", "long_large_first")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,6 +95,8 @@ class ClaimRequest(ClaimBounds):
 
     session_id: int
     limit: int
+    #: Which jobs of equal priority come first; see `JOB_ORDERS`.
+    order: str = "large_first"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

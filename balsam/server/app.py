@@ -4,7 +4,7 @@ import importlib.metadata
 
 from fastapi import FastAPI
 
-from balsam.server import health, logins, notices, operations, pages, resources
+from balsam.server import health, logins, notices, operations, pages, resources, sessions
 from balsam.server.errors import install_handlers
 from balsam.server.guard import Guard
 from balsam.server.hosts import own_names
@@ -30,6 +30,7 @@ def create_app(settings: ServerSettings) -> FastAPI:
     app.include_router(health.router)
     resources.add_routes(app)
     operations.add_routes(app)
+    app.include_router(sessions.router)
     pages.add_pages(app)
     tell_of_logins(app)
     app.add_middleware(Guard, names=own_names(settings))

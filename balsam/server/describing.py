@@ -81,6 +81,8 @@ def _field_schema(field: Field) -> dict[str, Any]:
         schema["minimum"] = field.minimum
     if field.max_length is not None:
         schema["maxLength"] = field.max_length
+    if field.choices:
+        schema["enum"] = list(field.choices)
     if field.default is not None:
         schema["default"] = field.default
     return schema

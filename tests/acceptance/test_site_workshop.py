@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from balsam.api import App, BatchJob, Job, Site
+from balsam.analytics import available_nodes
+from balsam.api import App, BatchJob, EventLog, Job, Site
 from balsam.lib.processes import identify
 from tests.commands import Finished, run_balsam
 from tests.cores import CORES, reached
@@ -162,6 +163,14 @@ def test_hello_of_the_workshop_runs_by_itself(balsam: Balsam, site_path: Path, t
     wait_until(lambda: batch_job().state == "finished", 60)
     assert Job.objects.get(job.id).batch_job_id == batch_job().id
     assert batch_job().start_time and batch_job().end_time
+    assert available_nodes(BatchJob.objects.all()) == ([batch_job().start_time, batch_job().end_time], [1, 0])
+    by: list[dict[str, object]] = [
+        {},
+        {"batch_job_id": batch_job().id},
+        {"scheduler_id": batch_job().scheduler_id},
+    ]
+    moves = [EventLog.objects.filter(job_id=job.id, **of).count() for of in by]
+    assert moves[0] > 3 and set(moves) == {moves[0]}
     history = balsam("queue", "ls", "--history").check().stdout
     assert NAME in history and "finished" in history
     assert Job.objects.get(tags={"workflow": "other"}).state == "PREPROCESSED", "it has another tag"

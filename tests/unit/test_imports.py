@@ -30,7 +30,11 @@ assert not calls, calls
 
 
 @pytest.mark.parametrize(
-    "module", ["balsam", "balsam.cli.main", "balsam.core.models", "balsam.launcher.dag", "balsam.client"]
+    "module",
+    [
+        *("balsam", "balsam.cli.main", "balsam.core.models", "balsam.launcher.dag", "balsam.client"),
+        *("balsam.api", "balsam.api.models", "balsam.config", "balsam.site", "balsam.analytics"),
+    ],
 )
 def test_import_has_no_side_effects(module: str, tmp_path: Path):
     """Nor does it read settings, templates or the database's files, or ask the scheduler that is there."""

@@ -48,8 +48,7 @@ def submit(
     from balsam.api.models import BatchJob
 
     chosen = one_site(site)
-    _check(chosen.allowed_queues, chosen.allowed_projects, queue, project, num_nodes, wall_time_min)
-    batch_job = BatchJob.objects.create(
+    batch_job = BatchJob(
         site_id=chosen.id,
         num_nodes=num_nodes,
         wall_time_min=wall_time_min,
@@ -60,6 +59,8 @@ def submit(
         optional_params=optional_params,
         partitions=[_part(text) for text in parts] or None,
     )
+    batch_job.validate(chosen.allowed_queues, chosen.allowed_projects, chosen.optional_batch_job_params)
+    batch_job.save()
     click.echo(str(batch_job), nl=False)
     if not is_active(chosen):
         click.echo(
@@ -67,25 +68,6 @@ def submit(
             f"`cd {chosen.path} && balsam site start` starts it.",
             err=True,
         )
-
-
-def _check(
-    queues: dict[str, dict[str, int]], projects: list[str], queue: str, project: str, nodes: int, minutes: int
-) -> None:
-    """Raise UsageError for what the settings of the site do not allow; a site without settings allows all."""
-    if projects and project not in projects:
-        raise UsageError(f"The site does not know the project {project!r}. It knows: {', '.join(projects)}.")
-    if not queues:
-        return
-    limits = queues.get(queue)
-    if limits is None:
-        raise UsageError(
-            f"The site does not know the queue {queue!r}. It knows: {', '.join(queues)}. "
-            "See allowed_queues in its settings.yml."
-        )
-    for asked, what, key in ((nodes, "nodes", "max_nodes"), (minutes, "minutes", "max_walltime")):
-        if asked > limits.get(key, asked):
-            raise UsageError(f"{asked} {what} are more than the {limits[key]} of the queue {queue!r}.")
 
 
 def _part(text: str) -> dict[str, object]:

@@ -22,14 +22,15 @@ _LOOP_COLUMNS = [
 
 @click.command(cls=BalsamCommand, help="Start the agent of this site.", examples=["balsam site start"])
 def start() -> None:
-    """Start it, and return when it is up."""
+    """Start it, and return when it is up, and others know what its settings allow."""
     from balsam.agent.site_control import start_agent
     from balsam.config import SiteConfig
 
     site = site_here()
-    SiteConfig()  # says what is wrong with the settings
+    config = SiteConfig()  # says what is wrong with the settings
     click.echo(f"Starting Balsam site at {site.path}")
     started = start_agent(client_here(), site)
+    config.update_site_from_config()
     click.echo(f"Started Balsam site daemon [pid {started.pid}] on {os.uname().nodename}")
     click.echo(f"It logs to {started.log}; `balsam site status` shows how it goes.")
 

@@ -93,8 +93,8 @@ def _make(path: Path, name: str, core: dict[str, str], machine: "Machine", proje
 
 def _write_files(path: Path, machine: "Machine", projects: list[str]) -> dict[str, Any]:
     """Add the files of a site, and return what its record has of the settings."""
-    from balsam.agent.site_status import settings_record
     from balsam.config.site_builder import add_site_files
+    from balsam.config.site_record import settings_record
     from balsam.config.site_settings import SETTINGS_FILE, load_site_settings
 
     add_site_files(path, machine, projects)
@@ -113,11 +113,14 @@ def _machine(config: str | None, *, assume_default: bool) -> "Machine":
     for number, machine in enumerate(machines, 1):
         click.echo(f"{number:3}  {machine.name:<15} {machine.title}")
     while True:
-        answer = _ask("Number or name", default.name)
+        answer = _ask("Number, name or part of a title", default.name)
         if answer.isdecimal() and 1 <= int(answer) <= len(machines):
             return machines[int(answer) - 1]
         if answer in KNOWN_MACHINES:
             return load_machine(answer)
+        titled = [machine for machine in machines if answer.lower() in machine.title.lower()]
+        if len(titled) == 1:
+            return titled[0]
         click.echo(f"There is no {answer!r} in the list.", err=True)
 
 

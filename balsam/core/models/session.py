@@ -3,10 +3,13 @@
 from django.db import models
 from django.db.models.functions import Now
 
+from balsam.core.models.launch import QueuedLaunch
 from balsam.core.models.site import FIRST_SITE, Site
 
 #: Kind of the session of which a site has at most one at a time.
 SERVICE = "service"
+#: Kind of the sessions of programs that users write.
+SCRIPT = "script"
 
 
 class Session(models.Model):
@@ -17,6 +20,8 @@ class Session(models.Model):
     label = models.TextField(default="", db_default="")
     #: The batch job in which the process runs, as its scheduler names it; '' outside of one.
     scheduler_id = models.TextField(default="", db_default="")
+    #: The batch job that a user's program is for; the session ends with it.
+    batch_job = models.ForeignKey(QueuedLaunch, models.SET_NULL, null=True, db_index=False)
     host = models.TextField()
     boot_id = models.TextField()
     pid = models.BigIntegerField()

@@ -5,5 +5,6 @@ exist for them.
 """
 
 from balsam.core.resources.operations import count_by, create, delete_where, list_page, update, update_where
+from balsam.core.resources.sessions import acquire, tick
 
-__all__ = ["count_by", "create", "delete_where", "list_page", "update", "update_where"]
+__all__ = ["acquire", "count_by", "create", "delete_where", "list_page", "tick", "update", "update_where"]

@@ -1,5 +1,6 @@
 """How each resource lies over its table: rows to records, filters to queries, orders to columns."""
 
+import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -16,6 +17,7 @@ from balsam.core.models import (
     JobDependency,
     JobEvent,
     QueuedLaunch,
+    Session,
     Site,
     TransferItem,
 )
@@ -254,8 +256,40 @@ def _is_settled() -> RawSQL:
     return RawSQL(sql.statement("settled_events"), [], models.BooleanField())
 
 
+def _event_says(pairs: list[str]) -> Q:
+    """Find events by ``key:value`` of their data, in which a message is, too."""
+    query = Q()
+    for key, _, value in (pair.partition(":") for pair in pairs):
+        said = Q(message=value) if key in ("message", "error") else Q()
+        query &= said | Q(data__contains={key: value}) | Q(data__contains={key: _as_json(value)})
+    return query
+
+
+def _as_json(text: str) -> Any:
+    """Read a text as a number or so; itself where it is none."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
 def _events_of(**lookups: Any) -> Q:
     return Q(job_id__in=BalsamJob.objects.filter(**lookups).values("pk"))
+
+
+# -- sessions ----------------------------------------------------------------------------------------
+
+
+def _session_records(rows: Sequence[Session]) -> list[Record]:
+    return [
+        {
+            "id": row.pk,
+            "site_id": row.site_id,
+            "batch_job_id": row.batch_job_id,
+            "heartbeat": _time(row.heartbeat),
+        }
+        for row in rows
+    ]
 
 
 FACES: Mapping[str, Face] = {
@@ -369,8 +403,16 @@ FACES: Mapping[str, Face] = {
             "from_state": _is("from_state"),
             "to_state": _is("to_state"),
             "after_id": lambda number: Q(pk__gt=number) & Q(_is_settled()),
+            "data": _event_says,
         },
         orders={"timestamp": "timestamp", "id": "pk"},
         groups={"from_state": "from_state", "to_state": "to_state"},
+    ),
+    "session": Face(
+        model=Session,
+        owned=lambda caller: Q(site_id__in=_sites_of(caller), ended=None),
+        to_records=_session_records,
+        filters={"id": _is("pk__in"), "site_id": _is("site_id__in")},
+        orders={"id": "pk"},
     ),
 }

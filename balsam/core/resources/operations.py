@@ -7,7 +7,7 @@ from django.db.models import Count, QuerySet
 
 from balsam.core import jobs, sql
 from balsam.core.models.site import FIRST_SITE
-from balsam.core.resources import paging
+from balsam.core.resources import paging, sessions
 from balsam.core.resources.faces import FACES, Face
 from balsam.core.resources.writing import CREATE, UPDATE
 from balsam.core.sent_requests import once
@@ -109,6 +109,8 @@ def delete_where(caller: int | None, resource: str, query: Query) -> int:
     _that_can(resource, "delete")
     face, checked = FACES[resource], check_query(RESOURCES[resource], query)
     rows = _matching(face, caller, checked)
+    if resource == "session":
+        return sessions.close(list(rows))
     if resource == "job":
         return jobs.delete(rows.values_list("pk", flat=True))
     numbers = list(rows.values_list("pk", flat=True))

@@ -13,12 +13,14 @@ from balsam.core.models import (
     BalsamJob,
     JobEvent,
     QueuedLaunch,
+    Session,
     Site,
     TransferItem,
 )
 from balsam.core.models.application import full_name
 from balsam.core.models.site import FIRST_SITE
 from balsam.core.owners import own_sites, require_site
+from balsam.core.resources import sessions
 from balsam.core.resources.faces import JOB_COLUMNS
 from balsam.core.resources.lowering import handlers, is_of_sites, is_python, lower, lower_jobs
 from balsam.core.resources.slots import check_slots, filled_slots
@@ -192,19 +194,38 @@ def _refuse_shared_workdirs(records: Sequence[Record]) -> None:
 def _update_job(job: BalsamJob, patch: Record) -> None:
     """Change a job; a state goes through the state machine, after everything else."""
     state = patch.pop("state", None)
-    data = patch.pop("state_data", None) or {}
+    data = dict(patch.pop("state_data", None) or {})
+    if (told := patch.pop("state_timestamp", None)) is not None:
+        data["state_timestamp"] = told.isoformat()
+    if (session_id := patch.pop("session_id", None)) is not None:
+        sessions.require_holder(job, session_id)
     if "workdir" in patch:
         check_workdir(patch["workdir"])
+    if patch.get("batch_job_id") is not None:
+        _require_batch_job(job, patch["batch_job_id"])
     columns = {JOB_COLUMNS.get(name, name): value for name, value in patch.items()}
     if columns:
         for name, value in columns.items():
             setattr(job, name, value)
         job.save(update_fields=list(columns))
     if state is not None:
-        target = "JOB_FINISHED" if state == "STAGED_OUT" else state
-        with transaction.atomic():
+        _move_job(job, state, data)
+
+
+def _move_job(job: BalsamJob, state: str, data: Record) -> None:
+    target = "JOB_FINISHED" if state == "STAGED_OUT" else state
+    with transaction.atomic():
+        if sessions.is_of_a_run(job, target):
+            sessions.report_run(job, target, data)
+        else:
             transitions.set_state([job.job_id], target, str(data.get("message", "")), strict=True)
-            _keep_data(job, target, data)
+        _keep_data(job, target, data)
+
+
+def _require_batch_job(job: BalsamJob, batch_job_id: int) -> None:
+    """Raise NotFoundError for a batch job that is not one of the job's site."""
+    if not QueuedLaunch.objects.filter(pk=batch_job_id, site=job.site).exists():
+        raise NotFoundError(f"The site of job {job.number} has no batch job {batch_job_id}.")
 
 
 def _keep_data(job: BalsamJob, state: str, data: Record) -> None:
@@ -239,8 +260,29 @@ def _create_batch_jobs(caller: int | None, records: Sequence[Record]) -> list[Qu
 
 def _check_partitions(record: Record) -> None:
     parts = record["partitions"]
+    for part in parts or ():
+        if not _is_part(part):
+            raise UsageError(
+                f"The partition {part!r} cannot be: it has job_mode, mpi or serial, num_nodes, 1 or more, "
+                "and maybe filter_tags."
+            )
     if parts is not None and sum(part.get("num_nodes", 0) for part in parts) != record["num_nodes"]:
         raise UsageError(f"The partitions do not add up to {record['num_nodes']} nodes.")
+
+
+def _is_part(part: Any) -> bool:
+    if not isinstance(part, Mapping) or set(part) - {"job_mode", "num_nodes", "filter_tags"}:
+        return False
+    nodes = part.get("num_nodes")
+    is_sound = isinstance(nodes, int) and nodes >= 1 and isinstance(part.get("filter_tags") or {}, Mapping)
+    return is_sound and part.get("job_mode") in ("mpi", "serial")
+
+
+def _create_sessions(caller: int | None, records: Sequence[Record]) -> list[Session]:
+    for record in records:
+        require_site(caller, record["site_id"])
+    with transaction.atomic():
+        return [sessions.open_for(record["site_id"], record["batch_job_id"]) for record in records]
 
 
 def _update_batch_job(row: QueuedLaunch, patch: Record) -> None:
@@ -268,6 +310,7 @@ CREATE: Mapping[str, Callable[[int | None, Sequence[Record]], list[Any]]] = {
     "app": _create_apps,
     "job": _create_jobs,
     "batch_job": _create_batch_jobs,
+    "session": _create_sessions,
 }
 #: Resource -> change one object by a checked patch; raises BalsamError.
 UPDATE: Mapping[str, Callable[[Any, Record], None]] = {

@@ -1,4 +1,5 @@
--- Claim runnable jobs, best first. The partial index runnable_jobs has this WHERE and this ORDER.
+-- Claim runnable jobs, best first. The partial index runnable_jobs has this WHERE and this ORDER; without
+-- long_first, its expression is a constant, and orders nothing.
 -- The session is locked until the claim is committed, so that it cannot end and leave the claimed jobs behind.
 WITH owner AS (
     SELECT host || ':' || pid AS lock FROM core_session WHERE id = %(session_id)s AND ended IS NULL FOR SHARE
@@ -18,7 +19,9 @@ WITH owner AS (
       AND (%(tags)s = '{}' OR tags @> %(tags)s::jsonb)
       AND job_id <> ALL (%(exclude)s::uuid[])
       AND EXISTS (SELECT FROM owner)
-    ORDER BY priority DESC, num_nodes DESC, wall_time_minutes DESC, number
+    ORDER BY priority DESC,
+        CASE WHEN %(long_first)s THEN wall_time_minutes END DESC,
+        num_nodes DESC, wall_time_minutes DESC, number
     LIMIT %(limit)s
     FOR UPDATE SKIP LOCKED
 )

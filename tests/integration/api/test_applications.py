@@ -16,7 +16,7 @@ from django.test.utils import CaptureQueriesContext
 
 from balsam.api import App, ApplicationDefinition, AppParameter, EventLog, Job, Site
 from balsam.api.file_apps import FileApp, sync_files
-from balsam.exceptions import BalsamError, UsageError
+from balsam.exceptions import BalsamError, ConflictError, RefusedError, UsageError
 from tests.launching import finish, launcher, run_launcher
 from tests.waiting import wait_until
 
@@ -461,3 +461,46 @@ def test_files_of_a_site_are_synced_again_when_they_change(site: Site, apps: Pat
     (apps / "b.py").write_text("import nothing_of_that_name")
     with pytest.raises(BalsamError, match=r"b\.py cannot be imported: ModuleNotFoundError"):
         sync_files(site)
+
+
+def test_second_application_of_a_name_is_refused(site: Site):
+    App.objects.create(site_id=site.id, name="Hello", command_template="echo")
+    with pytest.raises(ConflictError, match="'Hello'"):
+        App.objects.create(site_id=site.id, name="Hello", command_template="echo")
+    other = App.objects.create(site_id=site.id, name="Other", command_template="echo")
+    other.name = "Hello"
+    with pytest.raises(RefusedError, match="'Hello'"):
+        other.save()
+
+
+def test_running_launcher_and_agent_take_over_a_new_version(site: Site, tmp_path: Path):
+    def write(word: str) -> None:
+        run_script(
+            tmp_path,
+            "app.py",
+            f"""
+            from balsam.api import ApplicationDefinition
+
+            class Told(ApplicationDefinition):
+                site = "here"
+
+                def preprocess(self):
+                    self.job.data = {{"by": "{word}"}}
+
+                def run(self):
+                    return "{word}"
+            Told.sync()
+            """,
+        )
+
+    def outcome(workdir: str) -> tuple[str, str]:
+        job = Job.objects.create(workdir, "Told")
+        told: str = job.result(timeout=60)
+        return job.data["by"], told
+
+    write("first")
+    with launcher("--persistent"):
+        assert outcome("w/1") == ("first", "first")
+        write("second")
+        assert outcome("w/2") == ("second", "second")
+        assert App.objects.get(name="Told").version == 2

@@ -65,7 +65,7 @@ def refused(results: list[object], *expected: type[Exception]) -> list[object]:
 # -- claims ------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["claim_jobs", "claim_steps", "acquire_jobs"])
+@pytest.mark.parametrize("name", ["claim_jobs", "claim_steps", "acquire_jobs", "acquire_for_session"])
 def test_claims_skip_what_others_have_locked(name: str):
     statement = " ".join(sql.statement(name).split())
 

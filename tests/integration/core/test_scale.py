@@ -131,6 +131,7 @@ def test_what_is_finished_costs_a_claim_nothing():
         "max_wall_time_min": None,
         "serial_only": False,
         "exclude": "{}",
+        "long_first": False,
     }
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE core_balsamjob")
@@ -141,3 +142,4 @@ def test_what_is_finished_costs_a_claim_nothing():
 
     assert "Index Scan using runnable_jobs on core_balsamjob" in plan
     assert "Seq Scan on core_balsamjob" not in plan
+    assert "Sort Key: core_balsamjob" not in plan, "the index has the order"

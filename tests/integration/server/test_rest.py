@@ -273,3 +273,13 @@ def test_transfers_are_read_and_changed_by_their_owner(alice: Http, address: str
     assert job.state == "PREPROCESSED"
     with pytest.raises(RefusedError, match="no state of a transfer"):
         alice.request("PUT", f"/transfers/{item.id}", json={"state": "nonsense"})
+
+
+def test_name_that_is_taken_is_told_at_once(alice: Http, address: str, tmp_path: Path):
+    done = run_balsam(
+        *("register", "--address", address, "--username", "alice"),
+        input=f"{PASSWORD}\n{PASSWORD}\n",
+        env={"BALSAM_HOME": str(tmp_path)},
+    )
+    assert done.returncode != 0 and "alice" in done.stderr and "Registration success" not in done.stdout
+    assert Account.objects.count() == 1

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from balsam.api import ApplicationDefinition, AppParameter, TransferDirection, TransferSlot
+from balsam.api.serializing import load
 from balsam.exceptions import DefinitionError, UsageError
 
 
@@ -54,6 +55,8 @@ def run_without_self(a: int) -> None: ...
             "in or out",
         ),
         ({"site": 1, "command_template": "true", "cleanup_files": "*.h5"}, "list of patterns"),
+        ({"site": 1, "command_template": "true", "cleanup_files": ["../*.h5"]}, "below the working"),
+        ({"site": 1, "command_template": "true", "cleanup_files": ["/x"]}, "below the working"),
     ],
 )
 def test_impossible_class_is_refused_where_it_is_written(body: dict[str, Any], message: str):
@@ -124,8 +127,9 @@ def test_job_keeps_plain_parameters_readable_and_serializes_others():
     assert job.get_parameters()["a"] == 2
     job.parameters = {"a": (1, 2)}
     assert job.serialized_parameters and job.get_parameters() == {"a": (1, 2)}
-    with pytest.raises(TypeError):
-        job.parameters["a"] = 3
+    job.parameters["a"] = (3, {4})
+    job._settle()
+    assert load(job.serialized_parameters) == {"a": (3, {4})}
     job.set_parameters({"a": 4})
     assert job.serialized_parameters == "" and job.parameters == {"a": 4}
     with pytest.raises(UsageError, match="cannot be serialized"):

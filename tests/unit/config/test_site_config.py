@@ -57,5 +57,24 @@ def test_missing_or_broken_settings_are_told(site: Path):
     with pytest.raises(InvalidSettings):
         SiteConfig(site)
     (site / "settings.yml").unlink()
+    with pytest.raises(FileNotFoundError, match=r"settings\.yml"):
+        SiteConfig(site)
     with pytest.raises(InvalidSettings, match=r"settings\.yml"):
         SiteConfig(site)
+
+
+def test_names_of_the_settings_are_found_as_older_scripts_write_them(site: Path):
+    config = SiteConfig(site)
+    assert config.launcher is config.settings.launcher and config.filter_tags == {}
+    with pytest.raises(AttributeError, match="'lancher'"):
+        _ = config.lancher
+
+
+def test_site_one_stands_in_is_that_of_the_api(site: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    from balsam import api
+
+    monkeypatch.delenv("BALSAM_SITE_PATH", raising=False)
+    monkeypatch.chdir(tmp_path)
+    assert api.site_config is None
+    monkeypatch.chdir(site)
+    assert api.site_config is not None and api.site_config.site_id == 7

@@ -1,13 +1,16 @@
 import os
 from pathlib import Path
 
-from balsam.launcher.job_output import output_tail
+from balsam.launcher.job_output import last_lines, output_tail
 
 
-def test_the_last_sixteen_lines_are_returned(tmp_path: Path) -> None:
+def test_last_lines_are_returned(tmp_path: Path) -> None:
     path = tmp_path / "job.out"
     path.write_text("".join(f"line {number}\n" for number in range(100)))
-    assert output_tail(str(path)) == "\n".join(f"line {number}" for number in range(84, 100))
+    tail = output_tail(str(path))
+    assert tail == "\n".join(f"line {number}" for number in range(100))
+    assert last_lines(tail, 16) == "\n".join(f"line {number}" for number in range(84, 100))
+    assert last_lines(tail, 0) == "" and last_lines("a", 5) == "a"
 
 
 def test_long_lines_are_cut_at_four_kilobytes(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 import shlex
 
-from balsam.batch.tag_words import TagWords, partition_words
+from balsam.lib.tag_words import TagWords, partition_words
 
 
 def test_tags_are_a_mapping_and_options():

@@ -1,0 +1,22 @@
+"""What the record of a site has of its settings, for those who submit to it from elsewhere."""
+
+from dataclasses import asdict
+from typing import Any
+
+from balsam.config.site_settings import Settings
+
+__all__ = ["settings_record"]
+
+
+def settings_record(settings: Settings) -> dict[str, Any]:
+    """Return the fields of the record that follow from the settings."""
+    record: dict[str, Any] = {}
+    if (scheduler := settings.scheduler) is not None:
+        record["allowed_projects"] = list(scheduler.allowed_projects)
+        record["allowed_queues"] = {name: asdict(limits) for name, limits in scheduler.allowed_queues.items()}
+        record["optional_batch_job_params"] = dict(scheduler.optional_batch_job_params)
+    if (transfers := settings.transfers) is not None:
+        record["transfer_locations"] = dict(transfers.transfer_locations)
+        if transfers.globus_endpoint_id:
+            record["globus_endpoint_id"] = transfers.globus_endpoint_id
+    return record
