@@ -9,7 +9,9 @@ from balsam.agent.health import Board
 from balsam.batch import Desk
 from balsam.client import Client
 from balsam.config import Settings, SiteConfig
+from balsam.config.machine_defaults import machine_named
 from balsam.exceptions import BalsamError
+from balsam.platform.nodes import NodeDescription
 from balsam.schemas.batch_jobs import BatchJobInfo
 
 __all__ = ["SiteStatus", "push_settings"]
@@ -61,7 +63,7 @@ def push_settings(client: Client, config: SiteConfig) -> None:
 
 def settings_record(settings: Settings) -> dict[str, Any]:
     """Return what of the settings a site's record has."""
-    record: dict[str, Any] = {}
+    record: dict[str, Any] = {"node_shape": _node_shape(machine_named(settings.machine).nodes)}
     if (scheduler := settings.scheduler) is not None:
         record["allowed_projects"] = list(scheduler.allowed_projects)
         record["allowed_queues"] = {name: asdict(limits) for name, limits in scheduler.allowed_queues.items()}
@@ -71,6 +73,12 @@ def settings_record(settings: Settings) -> dict[str, Any]:
         if transfers.globus_endpoint_id:
             record["globus_endpoint_id"] = transfers.globus_endpoint_id
     return record
+
+
+def _node_shape(node: NodeDescription) -> dict[str, int]:
+    """Return what is known of the machine's nodes."""
+    known = {"cpus": len(node.cpus), "gpus": len(node.gpus), "memory_mb": node.memory_mb}
+    return known if node.cpus else {}
 
 
 def push(client: Client, site_id: int, patch: dict[str, Any]) -> None:

@@ -18,6 +18,7 @@ from balsam.client.polling import Polling
 from balsam.client.transport import Listener
 from balsam.config.client_file import ClientSettings
 from balsam.exceptions import BalsamError, LoginNeededError, ServerError, ServerUnreachable
+from balsam.schemas.explanations import Explanation
 from balsam.schemas.operations import OPERATIONS
 from balsam.schemas.resources import RESOURCES, Page, Query, Record, UpdateReply
 
@@ -103,6 +104,10 @@ class Http:
     def _delete_where(self, _: object, resource: str, query: Query) -> int:
         reply = self.request("DELETE", RESOURCES[resource].path, params=_params(query))
         return int(reply["deleted"])
+
+    def _explain(self, _: object, number: int) -> Explanation:
+        reply = self.request("GET", f"{RESOURCES['job'].path}{number}/explanation")
+        return Explanation(**{**reply, "details": tuple(reply["details"])})
 
     # -- notices -------------------------------------------------------------------------------------
 
@@ -262,4 +267,5 @@ _OF_RESOURCES: Mapping[str, Callable[..., Any]] = {
     "resources.update": Http._update,
     "resources.update_where": Http._update_where,
     "resources.delete_where": Http._delete_where,
+    "resources.explain_job": Http._explain,
 }

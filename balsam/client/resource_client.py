@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from balsam.schemas.explanations import Explanation
 from balsam.schemas.resources import Page, Query, Record, UpdateReply
 
 if TYPE_CHECKING:
@@ -42,6 +43,11 @@ class ResourceClient:
     def update_resources_where(self, resource: str, query: Query, patch: Record) -> UpdateReply:
         """Change all objects that the filters hold for."""
         reply: UpdateReply = self.transport.call("resources.update_where", _OWNER, resource, query, patch)
+        return reply
+
+    def explain_job(self, number: int) -> Explanation:
+        """Say why a job is where it is; raises NotFoundError."""
+        reply: Explanation = self.transport.call("resources.explain_job", _OWNER, number)
         return reply
 
     def delete_resources(self, resource: str, query: Query) -> int:

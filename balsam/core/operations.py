@@ -15,6 +15,7 @@ from balsam.core import (
     batch_jobs,
     batch_observations,
     claims,
+    explain,
     leases,
     owners,
     resources,
@@ -78,6 +79,7 @@ OPERATIONS: Mapping[str, Operation] = {
     "resources.update": Operation(resources.update),
     "resources.update_where": Operation(resources.update_where),
     "resources.delete_where": Operation(resources.delete_where),
+    "resources.explain_job": Operation(explain.explanation),
 }
 
 

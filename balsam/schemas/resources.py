@@ -124,6 +124,7 @@ _SITE = Resource(
         "allowed_projects": Field(kind="list", default=[]),
         "allowed_queues": Field(kind="json", default={}),
         "transfer_locations": Field(kind="texts", default={}),
+        "node_shape": Field(kind="json", default={}),
     },
     filters={
         "id": Filter(kind="int", many=True),
@@ -203,6 +204,7 @@ _JOB = Resource(
     filters={
         "id": Filter(kind="int", many=True),
         "uuid": Filter(kind="uuid", many=True),
+        "uuid__startswith": Filter(kind="text"),
         "parent_id": Filter(kind="int", many=True),
         "app_id": Filter(kind="int", many=True),
         "site_id": Filter(kind="int", many=True),

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 
 from fastapi import FastAPI, Request, Response
 
-from balsam.server import logins, notices, operations, resources
+from balsam.server import explaining, logins, notices, operations, resources
 from balsam.server.errors import install_handlers
 
 __all__ = ["create_app"]
@@ -31,6 +31,7 @@ def create_app() -> FastAPI:
     install_handlers(app)
     logins.install(app)
     app.include_router(notices.router)
+    app.include_router(explaining.router)
     resources.add_routes(app)
     operations.add_routes(app)
     app.middleware("http")(_guard)
