@@ -7,6 +7,7 @@ from balsam.api.connection import client
 from balsam.api.objects import Model
 from balsam.api.queries import Query, raise_refused
 from balsam.schemas.checking import check_create, check_update
+from balsam.schemas.resources import UpdateReply
 
 __all__ = ["Manager", "WritableManager"]
 
@@ -79,6 +80,12 @@ class WritableManager(Manager[T]):
 
         Raises RefusedError that names those refused; the others are changed, and clean.
         """
+        reply = self.try_update(objects)
+        raise_refused(reply.refused, len(reply.changed))
+        return len(reply.changed)
+
+    def try_update(self, objects: list[T]) -> UpdateReply:
+        """Send what has changed in each of these objects; return which were changed, and why others not."""
         resource = self._model._resource
         if "update" not in resource.verbs:
             raise NotImplementedError(f"{self._model.__name__}s cannot be changed.")
@@ -88,9 +95,9 @@ class WritableManager(Manager[T]):
         for start in range(0, len(patches), _CHUNK):
             chunk = dict(list(patches.items())[start : start + _CHUNK])
             refused.update(client().update_resources(resource.name, chunk).refused)
-        self.bulk_refresh([obj for number, obj in dirty.items() if number not in refused])
-        raise_refused(refused, len(patches) - len(refused))
-        return len(patches)
+        changed = tuple(number for number in dirty if number not in refused)
+        self.bulk_refresh([dirty[number] for number in changed])
+        return UpdateReply(changed, refused)
 
     def bulk_refresh(self, objects: list[T]) -> None:
         """Read all of these objects again; raises DoesNotExist when one is gone."""

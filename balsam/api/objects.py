@@ -141,8 +141,10 @@ class Model:
         self._take(found[0])
 
     def delete(self) -> None:
-        """Delete the object; its ``id`` is None then."""
-        client().delete_resources(self._resource.name, Query(filters={"id": [self.id]}))
+        """Delete the object; its ``id`` is None then. Raises RefusedError for a job that somebody holds."""
+        reply = client().delete_resources(self._resource.name, Query(filters={"id": [self.id]}))
+        for reason in reply.refused.values():
+            raise RefusedError(reason)
         self.__dict__["_values"]["id"] = None
         self.__dict__["_sent"] = None
 

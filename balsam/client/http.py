@@ -20,7 +20,7 @@ from balsam.config.client_file import ClientSettings
 from balsam.exceptions import BalsamError, LoginNeededError, ServerError, ServerUnreachable
 from balsam.schemas.explanations import Explanation
 from balsam.schemas.operations import OPERATIONS
-from balsam.schemas.resources import RESOURCES, Page, Query, Record, UpdateReply
+from balsam.schemas.resources import RESOURCES, DeleteReply, Page, Query, Record, UpdateReply
 
 if TYPE_CHECKING:
     import httpx
@@ -101,9 +101,9 @@ class Http:
     def _update_where(self, _: object, resource: str, query: Query, patch: Record) -> UpdateReply:
         return _outcome(self.request("PUT", RESOURCES[resource].path, params=_params(query), json=patch))
 
-    def _delete_where(self, _: object, resource: str, query: Query) -> int:
+    def _delete_where(self, _: object, resource: str, query: Query) -> DeleteReply:
         reply = self.request("DELETE", RESOURCES[resource].path, params=_params(query))
-        return int(reply["deleted"])
+        return DeleteReply(reply["deleted"], _reasons(reply["refused"]))
 
     def _explain(self, _: object, number: int) -> Explanation:
         reply = self.request("GET", f"{RESOURCES['job'].path}{number}/explanation")
@@ -242,8 +242,11 @@ def _param(value: Any) -> str:
 
 
 def _outcome(reply: Mapping[str, Any]) -> UpdateReply:
-    refused = {int(number): reason for number, reason in reply["refused"].items()}
-    return UpdateReply(tuple(reply["changed"]), refused)
+    return UpdateReply(tuple(reply["changed"]), _reasons(reply["refused"]))
+
+
+def _reasons(refused: Mapping[str, str]) -> dict[int, str]:
+    return {int(number): reason for number, reason in refused.items()}
 
 
 def error_of(answer: "httpx.Response") -> BalsamError:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from balsam.schemas.explanations import Explanation
-from balsam.schemas.resources import Page, Query, Record, UpdateReply
+from balsam.schemas.resources import DeleteReply, Page, Query, Record, UpdateReply
 
 if TYPE_CHECKING:
     from balsam.client.transport import Transport
@@ -50,7 +50,7 @@ class ResourceClient:
         reply: Explanation = self.transport.call("resources.explain_job", _OWNER, number)
         return reply
 
-    def delete_resources(self, resource: str, query: Query) -> int:
-        """Delete all objects that the filters hold for, with what belongs to them; return how many."""
-        reply: int = self.transport.call("resources.delete_where", _OWNER, resource, query)
+    def delete_resources(self, resource: str, query: Query) -> DeleteReply:
+        """Delete all objects that the filters hold for, with what is theirs; jobs that are held stay."""
+        reply: DeleteReply = self.transport.call("resources.delete_where", _OWNER, resource, query)
         return reply

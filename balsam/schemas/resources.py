@@ -11,6 +11,7 @@ from typing import Any
 __all__ = [
     "PREAMBLE_FILE",
     "RESOURCES",
+    "DeleteReply",
     "Field",
     "Filter",
     "Page",
@@ -89,6 +90,14 @@ class UpdateReply:
 
     changed: tuple[int, ...]
     refused: Mapping[int, str]
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteReply:
+    """Outcome of a deletion: how many are gone, and why others are not."""
+
+    deleted: int
+    refused: Mapping[int, str] = field(default_factory=dict)
 
 
 def _read(kind: str) -> Field:

@@ -2,8 +2,10 @@
 
 from balsam.core.explain import commands
 from balsam.core.explain.facts import EventFacts, Facts, Said
+from balsam.core.explain.waiting import named
 from balsam.lib.durations import human_duration
 from balsam.schemas.explanations import Reason as R
+from balsam.states import END_STATES
 from balsam.states import JobState as S
 
 __all__ = ["on_failed", "on_finished", "on_killed"]
@@ -54,13 +56,7 @@ def on_failed(facts: Facts) -> Said:
     cause = last.cause if last is not None else ""
     message = last.message if last is not None else ""
     if cause.startswith("parent"):
-        return Said(
-            reason=R.PARENT_FAILED,
-            text=f"It never ran: {message.rstrip('.')}.",
-            next_step="Have the parent run again, then start this one over: "
-            f"{commands.change(facts, '--set-state CREATED')}.",
-            needs_you=True,
-        )
+        return _parent_failed(facts, message)
     if cause == "user":
         said = f": {message}" if message else "."
         return Said(
@@ -85,6 +81,19 @@ def on_failed(facts: Facts) -> Said:
         text=first,
         details=tuple(rest[-_LINES:]),
         next_step=f"Mend that, then run it again: {commands.run_again(facts)}.",
+        needs_you=True,
+    )
+
+
+def _parent_failed(facts: Facts, message: str) -> Said:
+    failed = next((parent for parent in facts.parents if parent.state in END_STATES), None)
+    why = f"since its parent, {named(failed)}" if failed is not None else message.rstrip(".")
+    first = f"{commands.explain_other(failed.number)} says more. " if failed is not None else ""
+    return Said(
+        reason=R.PARENT_FAILED,
+        text=f"It never ran, {why}.",
+        next_step=f"{first}Have the parent run again, then start this one over: "
+        f"{commands.change(facts, '--set-state CREATED')}.",
         needs_you=True,
     )
 

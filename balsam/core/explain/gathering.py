@@ -138,7 +138,7 @@ def site_facts(site: Site) -> SiteFacts:
 
 def _parents(job: BalsamJob) -> tuple[ParentFacts, ...]:
     """Return parents that have not finished, those that have failed first."""
-    if job.state not in (JobState.CREATED, JobState.AWAITING_PARENTS):
+    if job.state not in (JobState.CREATED, JobState.AWAITING_PARENTS, JobState.FAILED):
         return ()
     edges = JobDependency.objects.filter(child_id=job.pk).exclude(parent__state=JobState.JOB_FINISHED)
     rows = edges.order_by("parent__number").values_list(

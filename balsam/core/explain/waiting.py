@@ -6,7 +6,7 @@ from balsam.lib.durations import human_duration
 from balsam.schemas.explanations import Reason as R
 from balsam.states import JobState as S
 
-__all__ = ["holder_lost", "on_parents", "on_step"]
+__all__ = ["holder_lost", "named", "no_app", "on_parents", "on_step"]
 
 _SHOWN = 5
 _NEW_SEC = 60.0
@@ -30,7 +30,7 @@ def on_parents(facts: Facts) -> Said:
     if failed and facts.job.holds_for_failed_parent:
         return Said(
             reason=R.PARENT_FAILED,
-            text=f"It is held: its parent, {_named(failed[0])}.",
+            text=f"It is held: its parent, {named(failed[0])}.",
             details=_parent_lines(facts.parents),
             next_step=f"{commands.explain_other(failed[0].number)} says why. Then have the parent run again, "
             f"or go on without it: {commands.change(facts, '--set-state PREPROCESSED')}.",
@@ -39,11 +39,12 @@ def on_parents(facts: Facts) -> Said:
     if facts.parents:
         first = facts.parents[0]
         count = len(facts.parents)
-        which = _named(first) if count == 1 else f"{count} of its {facts.num_parents} parents have not"
         return Said(
             reason=R.PARENTS,
-            text=f"It waits for {which}." if count == 1 else f"It waits for parents: {which} finished.",
-            details=_parent_lines(facts.parents),
+            text=f"It waits for {named(first)}."
+            if count == 1
+            else f"It waits for parents: {count} of its {facts.num_parents} have not finished.",
+            details=_parent_lines(facts.parents) if count > 1 else (),
             next_step=f"It goes on when all have finished. {commands.explain_other(first.number)} says where "
             "the first of them is.",
         )
@@ -61,13 +62,14 @@ def on_parents(facts: Facts) -> Said:
     )
 
 
-def _named(parent: ParentFacts) -> str:
+def named(parent: ParentFacts) -> str:
+    """Name a parent with its state."""
     at = f" at the site {parent.site}" if parent.site else ""
     return f"job {parent.number} ({parent.name}){at}, which is {parent.state.value}"
 
 
 def _parent_lines(parents: tuple[ParentFacts, ...]) -> tuple[str, ...]:
-    lines = [f"Parent: {_named(parent)}." for parent in parents[:_SHOWN]]
+    lines = [f"Parent: {named(parent)}." for parent in parents[:_SHOWN]]
     return (*lines, *([f"… and {len(parents) - _SHOWN} more."] if len(parents) > _SHOWN else []))
 
 

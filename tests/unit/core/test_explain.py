@@ -78,7 +78,7 @@ TABLE: list[tuple[S, dict[str, Any], R, tuple[str, ...], bool]] = [
         S.AWAITING_PARENTS,
         {"parents": tuple(parent(n, S.PREPROCESSED) for n in range(1, 8)), "num_parents": 9},
         R.PARENTS,
-        ("7 of its 9 parents have not finished", "… and 2 more"),
+        ("7 of its 9 have not finished", "… and 2 more"),
         False,
     ),
     (
@@ -453,7 +453,14 @@ TABLE: list[tuple[S, dict[str, Any], R, tuple[str, ...], bool]] = [
         S.FAILED,
         {"events": (event(S.FAILED, "Parent 3 is FAILED", "parent_failed"),)},
         R.PARENT_FAILED,
-        ("It never ran: Parent 3 is FAILED.", "--set-state CREATED"),
+        ("It never ran, Parent 3 is FAILED.", "--set-state CREATED"),
+        True,
+    ),
+    (
+        S.FAILED,
+        {"events": (event(S.FAILED, "", "parent_failed"),), "parents": (parent(3, S.FAILED),)},
+        R.PARENT_FAILED,
+        ("It never ran, since its parent, job 3 (p3), which is FAILED.", "balsam job explain 3"),
         True,
     ),
     (
