@@ -64,6 +64,7 @@ def _apply(change: JobChange, jobs: "list[Job]") -> None:
     reply = Job.objects.try_update(jobs)
     if running and not change.has_state:
         click.echo(f"{running} of them run: what was changed holds from the next start.", err=True)
-    done = f"Changed {len(reply.changed)} of {len(jobs)}"
+    same = len(jobs) - len(reply.changed) - len(reply.refused)
+    done = f"Changed {len(reply.changed)} of {len(jobs)}" + (f"; {same} so already" if same else "")
     tell_refused(done, reply.refused)
     click.echo(f"{done}.")

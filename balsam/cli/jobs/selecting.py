@@ -18,6 +18,7 @@ __all__ = [
     "job_selection",
     "names_jobs",
     "narrows",
+    "numbers_of",
     "require_jobs",
     "selection_in",
     "some_jobs",

@@ -19,8 +19,7 @@ def test_explanation_is_the_same_over_http_and_of_ones_own_jobs_alone(alice: Htt
     told = job.explain()
     owner = Account.objects.get(username="alice").pk
     assert told == explanation(owner, job.id)
-    assert told.reason == "parents" and told.details == (
-        f"Parent: job {parent.id} (w), which is PREPROCESSED.",
-    )
+    assert told.reason == "parents"
+    assert told.text == f"It waits for job {parent.id} (w), which is PREPROCESSED."
     with pytest.raises(NotFoundError, match=f"no job {job.id}"):
         Client(log_in(address, "bob")).explain_job(job.id)
