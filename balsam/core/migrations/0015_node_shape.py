@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("core", "0010_logins")]
+    dependencies = [("core", "0011_batch_jobs_by_site")]
 
     operations = [
         migrations.AddField("site", "node_shape", models.JSONField(blank=True, db_default={}, default=dict)),
