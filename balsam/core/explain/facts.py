@@ -110,7 +110,12 @@ class ProcessFacts:
     @property
     def does_steps(self) -> bool:
         """Whether it does hooks and staging."""
-        return self.is_agent or bool(self.about.get("steps", 1))
+        return bool(self.about.get("steps", 1))
+
+    @property
+    def tags(self) -> Mapping[str, str]:
+        """What it looks after has these tags."""
+        return self.about.get("tags") or {}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

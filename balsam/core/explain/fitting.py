@@ -5,16 +5,17 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from balsam.core.explain.facts import BatchJobFacts, JobFacts, ProcessFacts, SiteFacts
+from balsam.core.explain.words import counted, tags_text
 
 __all__ = [
     "Room",
     "beyond_node",
     "beyond_queues",
+    "left_out",
     "misfit",
     "queue_for",
     "room_of_launcher",
     "rooms_of_batch_job",
-    "tags_text",
 ]
 
 
@@ -75,16 +76,19 @@ def misfit(job: JobFacts, room: Room) -> str:
     return ", and ".join(_misfits(job, room))
 
 
-def _misfits(job: JobFacts, room: Room) -> Iterator[str]:
-    missing = [f"{key}={value}" for key, value in room.tags.items() if job.tags.get(key) != value]
+def left_out(job: JobFacts, tags: Mapping[str, str], workflow: str) -> Iterator[str]:
+    """Say why somebody who looks after a part of the jobs leaves this one out."""
+    missing = [f"{key}={value}" for key, value in tags.items() if job.tags.get(key) != value]
     if missing:
-        yield f"runs only jobs with the tag {', '.join(missing)}; this one has {tags_text(job.tags)}"
-    if room.workflow and room.workflow not in job.workflow:
-        yield (
-            f"runs only jobs whose workflow contains {room.workflow!r}; that of this one is {job.workflow!r}"
-        )
+        yield f"takes only jobs with the tag {', '.join(missing)}; this one has {tags_text(job.tags)}"
+    if workflow and workflow not in job.workflow:
+        yield f"takes only jobs whose workflow contains {workflow!r}; that of this one is {job.workflow!r}"
+
+
+def _misfits(job: JobFacts, room: Room) -> Iterator[str]:
+    yield from left_out(job, room.tags, room.workflow)
     if room.num_nodes is not None and job.num_nodes > room.num_nodes:
-        yield f"has {_count(room.num_nodes, 'node')}, and the job needs {job.num_nodes}"
+        yield f"has {counted(room.num_nodes, 'node')}, and the job needs {job.num_nodes}"
     if room.mode == "serial" and job.is_parallel:
         ranks = job.num_nodes * job.ranks_per_node
         yield f"is in serial mode, and the job has {ranks} ranks"
@@ -94,18 +98,9 @@ def _misfits(job: JobFacts, room: Room) -> Iterator[str]:
             f"{job.wall_time_min} min"
         )
     if room.gpus is not None and job.gpus > room.gpus:
-        yield f"has {_count(room.gpus, 'GPU')} on a node, and the job needs {job.gpus:g}"
+        yield f"has {counted(room.gpus, 'GPU')} on a node, and the job needs {job.gpus:g}"
     if room.memory_mb and job.memory_mb > room.memory_mb:
         yield f"has {room.memory_mb} MB of memory on a node, and the job needs {job.memory_mb}"
-
-
-def tags_text(tags: Mapping[str, str]) -> str:
-    """Write tags as people give them."""
-    return ", ".join(f"{key}={value}" for key, value in tags.items()) or "no tags"
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def beyond_node(job: JobFacts, site: SiteFacts) -> str:
@@ -131,7 +126,7 @@ def beyond_queues(job: JobFacts, site: SiteFacts) -> str:
         for name, limit in site.queues.items()
     )
     return (
-        f"It needs {_count(job.num_nodes, 'node')} for {job.wall_time_min} min, and no queue of {site.name} "
+        f"It needs {counted(job.num_nodes, 'node')} for {job.wall_time_min} min, and no queue of {site.name} "
         f"takes that: {limits}"
     )
 

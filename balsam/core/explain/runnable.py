@@ -12,6 +12,7 @@ from balsam.core.explain.fitting import (
     rooms_of_batch_job,
 )
 from balsam.core.explain.waiting import holder_lost, no_app
+from balsam.core.explain.words import capital, tags_text
 from balsam.lib.durations import human_duration
 from balsam.schemas.explanations import Reason as R
 from balsam.states import BatchJobState as B
@@ -69,7 +70,7 @@ def _claimed(facts: Facts, holder: ProcessFacts) -> Said:
         return holder_lost(facts, holder)
     return Said(
         reason=R.CLAIMED,
-        text=f"{_capital(holder.text)} has taken it, and starts it when there is room.",
+        text=f"{capital(holder.text)} has taken it, and starts it when there is room.",
         details=(f"It runs {holder.running} jobs now.",),
         next_step="It goes on by itself.",
     )
@@ -80,7 +81,7 @@ def _busy(facts: Facts, launcher: ProcessFacts) -> Said:
     others = f"{more} other{' is' if facts.num_ready == 1 else 's are'} ready too"
     return Said(
         reason=R.LAUNCHER_BUSY,
-        text=f"{_capital(launcher.text)} can run it, and runs {launcher.running} jobs now; {others}.",
+        text=f"{capital(launcher.text)} can run it, and runs {launcher.running} jobs now; {others}.",
         details=_why_again(facts),
         next_step=f"It starts when there is room. {commands.change(facts, '--priority 10')} puts it first.",
     )
@@ -97,7 +98,7 @@ def _soon(facts: Facts, batch_job: BatchJobFacts) -> Said:
         is_late = batch_job.age_sec > _LAUNCHER_SEC
         return Said(
             reason=R.BATCH_JOB_STARTS,
-            text=f"{_capital(batch_job.text)} has begun {age} ago, and its launcher has not shown itself.",
+            text=f"{capital(batch_job.text)} has begun {age} ago, and its launcher has not shown itself.",
             next_step=f"Look at what it has written: the files in {facts.site.path}/qsubmit and log."
             if is_late
             else "It goes on when the launcher is up, which takes some seconds.",
@@ -107,7 +108,7 @@ def _soon(facts: Facts, batch_job: BatchJobFacts) -> Said:
         said = f" The scheduler says: {batch_job.reason}." if batch_job.reason else ""
         return Said(
             reason=R.BATCH_JOB_QUEUED,
-            text=f"{_capital(batch_job.text)} can run it. It waits in the queue {batch_job.queue} for {age} "
+            text=f"{capital(batch_job.text)} can run it. It waits in the queue {batch_job.queue} for {age} "
             f"now.{said}",
             next_step="It goes on when the scheduler starts that.",
         )
@@ -118,13 +119,22 @@ def _pending(facts: Facts, batch_job: BatchJobFacts) -> Said:
     """Explain that the batch job that is to run it has not been submitted."""
     agent = facts.agent
     is_up = agent is not None and not agent.is_lost
+    if agent is not None and is_up and not agent.tags.items() <= batch_job.tags.items():
+        return Said(
+            reason=R.BATCH_JOB_PENDING,
+            text=f"{capital(batch_job.text)} can run it, and {agent.text} does not submit that: it looks "
+            f"only after batch jobs with the tag {tags_text(agent.tags)}.",
+            next_step=f"{commands.get_nodes(facts)} with that --tag, or mend filter_tags in the settings.yml "
+            "of the site.",
+            needs_you=True,
+        )
     if is_up:
         said = f": {batch_job.reason}" if batch_job.reason else ", which takes some seconds"
-        text = f"{_capital(batch_job.text)} can run it, and is being submitted{said}."
+        text = f"{capital(batch_job.text)} can run it, and is being submitted{said}."
     else:
         gone = "has no agent" if agent is None else "has an agent that is not heard of any more"
         text = (
-            f"{_capital(batch_job.text)} can run it, and nobody submits that: the site {facts.site.name} "
+            f"{capital(batch_job.text)} can run it, and nobody submits that: the site {facts.site.name} "
             f"{gone}."
         )
     return Said(
@@ -169,10 +179,10 @@ def _nothing(facts: Facts, launchers: list[ProcessFacts], batch_jobs: list[Batch
 
 def _obstacles(facts: Facts, launchers: list[ProcessFacts], batch_jobs: list[BatchJobFacts]) -> Iterator[str]:
     for launcher in launchers:
-        yield f"{_capital(launcher.text)} {_sentence(facts, launcher)}"
+        yield f"{capital(launcher.text)} {_sentence(facts, launcher)}"
     for batch_job in batch_jobs:
         if why := _why_not_in(facts, batch_job, []):
-            yield f"{_capital(batch_job.text)} ({batch_job.state.value}) {why}."
+            yield f"{capital(batch_job.text)} ({batch_job.state.value}) {why}."
 
 
 def _sentence(facts: Facts, launcher: ProcessFacts) -> str:
@@ -186,7 +196,7 @@ def _what_the_agent_says(facts: Facts) -> tuple[str, ...]:
     if agent is None or agent.is_lost:
         return ()
     waits_for = str(agent.about.get("waits_for", ""))
-    return (f"{_capital(agent.text)} waits for {waits_for}.",) if waits_for else ()
+    return (f"{capital(agent.text)} waits for {waits_for}.",) if waits_for else ()
 
 
 def _last_end(facts: Facts) -> tuple[str, ...]:
@@ -226,7 +236,3 @@ def on_running(facts: Facts) -> Said:
         details=tuple(details),
         next_step=f"{commands.logs(facts, ' -f')} shows its output.",
     )
-
-
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]

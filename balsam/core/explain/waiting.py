@@ -2,6 +2,8 @@
 
 from balsam.core.explain import commands
 from balsam.core.explain.facts import Facts, ParentFacts, ProcessFacts, Said
+from balsam.core.explain.fitting import left_out
+from balsam.core.explain.words import capital
 from balsam.lib.durations import human_duration
 from balsam.schemas.explanations import Reason as R
 from balsam.states import JobState as S
@@ -84,7 +86,7 @@ def on_step(facts: Facts) -> Said:
     if holder is not None:
         return Said(
             reason=R.STEP_RUNS,
-            text=f"{_capital(what)}: {holder.text} has begun that {human_duration(facts.job.in_state_sec)} "
+            text=f"{capital(what)}: {holder.text} has begun that {human_duration(facts.job.in_state_sec)} "
             "ago at the earliest.",
             next_step="It goes on when that is done. A hook that hangs is seen in preprocess.log or "
             f"postprocess.log in {facts.job.output.rpartition('/')[0]}.",
@@ -94,38 +96,49 @@ def on_step(facts: Facts) -> Said:
 
 def _without_holder(facts: Facts, what: str) -> Said:
     """Explain a step that nobody has begun."""
-    live = [p for p in facts.processes if p.does_steps and not p.is_lost]
+    up = [p for p in facts.processes if not p.is_lost]
+    live = [p for p in up if not _why_not(facts, p)]
     agent = facts.agent
     if agent is not None and not agent.is_lost:
-        if failure := _failure_of(agent):
+        if agent in live and (failure := _failure_of(agent)):
             return Said(
                 reason=R.AGENT_FAILS,
-                text=f"{_capital(what)}, and {agent.text} fails at that: {failure}",
+                text=f"{capital(what)}, and {agent.text} fails at that: {failure}",
                 next_step="Mend what it names; it tries again by itself. The whole story is in the log "
                 f"directory of {facts.site.path}.",
                 needs_you=True,
             )
-    elif not live and agent is not None:
+    elif not up and agent is not None:
         return Said(
             reason=R.AGENT_SILENT,
-            text=f"{_capital(what)}, and {agent.text} {_silence(agent)}.",
+            text=f"{capital(what)}, and {agent.text} {_silence(agent)}.",
             next_step=commands.start_agent(facts),
             needs_you=True,
         )
     if not live:
         return Said(
             reason=R.NO_AGENT,
-            text=f"{_capital(what)}, and nobody is there to do it: "
-            + ("no service and no launcher runs." if facts.site.is_first else "the site has no agent."),
+            text=f"{capital(what)}, and nobody is there to do it: "
+            + ("no service and no launcher runs." if facts.site.is_first else "the site has no agent.")
+            if not up
+            else f"{capital(what)}, and none of those there does it.",
+            details=tuple(f"{capital(p.text)} {_why_not(facts, p)}." for p in up),
             next_step=commands.start_agent(facts),
             needs_you=True,
         )
     return Said(
         reason=R.STEP_WAITS,
-        text=f"{_capital(what)}; {live[-1].text} does that as soon as it can.",
+        text=f"{capital(what)}; {live[-1].text} does that as soon as it can.",
         details=_last_trouble(facts),
         next_step="It goes on by itself.",
     )
+
+
+def _why_not(facts: Facts, process: ProcessFacts) -> str:
+    """Say why a process does not do the steps of this job; '' when it does."""
+    if not process.does_steps:
+        return "does no hooks and no staging: its settings have that switched off"
+    return ", and ".join(left_out(facts.job, process.tags, str(process.about.get("workflow", ""))))
 
 
 def _failure_of(agent: ProcessFacts) -> str:
@@ -161,9 +174,9 @@ def holder_lost(facts: Facts, holder: ProcessFacts) -> Said:
     is_running = facts.job.state is S.RUNNING
     return Said(
         reason=R.HOLDER_LOST,
-        text=f"{_capital(holder.text)} has it, and {_silence(holder)}.",
+        text=f"{capital(holder.text)} has it, and {_silence(holder)}.",
         details=("Its program may still run, if only the connection is gone.",) if is_running else (),
-        next_step=f"{_capital(others[0].text)} takes it over {when}."
+        next_step=f"{capital(others[0].text)} takes it over {when}."
         if others
         else f"{commands.start_launcher(facts)} takes it over {when}; at once, on the same host.",
         needs_you=not others,
@@ -174,7 +187,3 @@ def _silence(process: ProcessFacts) -> str:
     if process.is_dead:
         return "has died"
     return f"has not been heard of for {human_duration(process.silent_sec)}"
-
-
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]

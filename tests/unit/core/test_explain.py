@@ -113,7 +113,14 @@ TABLE: list[tuple[S, dict[str, Any], R, tuple[str, ...], bool]] = [
         S.RUN_DONE,
         {"launchers": (replace(LAUNCHER, about={"steps": 0}),)},
         R.NO_AGENT,
-        ("nobody is there",),
+        ("none of those there", "does no hooks and no staging"),
+        True,
+    ),
+    (
+        S.STAGED_IN,
+        {"agent": replace(AGENT, about={"tags": {"a": "b"}})},
+        R.NO_AGENT,
+        ("The agent on login4 (pid 7) takes only jobs with the tag a=b; this one has no tags.",),
         True,
     ),
     (
@@ -232,7 +239,7 @@ TABLE: list[tuple[S, dict[str, Any], R, tuple[str, ...], bool]] = [
         S.PREPROCESSED,
         {"launchers": (replace(LAUNCHER, about={"tags": {"a": "b"}}),), "of_job": {"tags": {"a": "c"}}},
         R.NOTHING_FITS,
-        ("runs only jobs with the tag a=b; this one has a=c",),
+        ("takes only jobs with the tag a=b; this one has a=c",),
         True,
     ),
     (
@@ -286,6 +293,16 @@ TABLE: list[tuple[S, dict[str, Any], R, tuple[str, ...], bool]] = [
     ),
     (
         S.PREPROCESSED,
+        {
+            "batch_jobs": (replace(BATCH, state=B.PENDING_SUBMISSION),),
+            "agent": replace(AGENT, about={"tags": {"a": "b"}}),
+        },
+        R.BATCH_JOB_PENDING,
+        ("does not submit that: it looks only after batch jobs with the tag a=b", "filter_tags"),
+        True,
+    ),
+    (
+        S.PREPROCESSED,
         {"batch_jobs": (replace(BATCH, state=B.RUNNING, age_sec=10),)},
         R.BATCH_JOB_STARTS,
         ("has begun", "its launcher has not shown itself"),
@@ -306,7 +323,7 @@ TABLE: list[tuple[S, dict[str, Any], R, tuple[str, ...], bool]] = [
         },
         R.NOTHING_FITS,
         (
-            "Batch job 12 (6777 at the scheduler) (queued) runs only jobs with the tag a=b",
+            "Batch job 12 (6777 at the scheduler) (queued) takes only jobs with the tag a=b",
             "has 1 node, and the job needs 2",
         ),
         True,
