@@ -19,6 +19,7 @@ __all__ = [
     "names_jobs",
     "narrows",
     "numbers_of",
+    "portions",
     "require_jobs",
     "selection_in",
     "some_jobs",
@@ -29,6 +30,8 @@ Filters = dict[str, Any]
 
 #: Shorter beginnings of an id are typing errors.
 _LEAST_PREFIX = 4
+#: Numbers in one request.
+_IN_ONE = 500
 _OPTIONS = (
     click.argument("words", nargs=-1, metavar="[ID]..."),
     click.option("-i", "--id", "ids", multiple=True, metavar="ID", help="Number, or beginning of the id."),
@@ -127,6 +130,11 @@ def _number(word: str) -> int:
         shown = ", ".join(f"{job.id} ({job.workdir})" for job in found[:3]) + ", …" * (len(found) > 3)
         raise AmbiguousError(f"Several jobs have an id that starts with {word!r}: {shown}. Give the number.")
     return found[0].id
+
+
+def portions(numbers: list[int]) -> list[list[int]]:
+    """Divide many numbers: in a request, they are part of the address."""
+    return [numbers[at : at + _IN_ONE] for at in range(0, len(numbers), _IN_ONE)]
 
 
 def some_jobs(selection: dict[str, Any]) -> "Query[Job]":

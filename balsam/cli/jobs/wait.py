@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from balsam.cli.jobs.selecting import filters_of, job_selection
+from balsam.cli.jobs.selecting import filters_of, job_selection, portions
 from balsam.cli.options import BalsamCommand
 from balsam.exceptions import NotFoundError, WaitTimeout
 
@@ -16,8 +16,6 @@ from balsam.exceptions import NotFoundError, WaitTimeout
 _LOOK_SEC = 5.0
 _EXIT_FAILED = 1
 _SHOWN = 5
-#: Numbers in one request.
-_IN_ONE = 500
 
 
 @click.command(
@@ -95,11 +93,9 @@ def _counts(filters: dict[str, Any]) -> _Counts:
 
 
 def _parts(filters: dict[str, Any]) -> list[dict[str, Any]]:
-    """Divide filters with many numbers: in a request, they are part of the address."""
+    """Divide filters with many numbers."""
     numbers = filters.get("id")
-    if not numbers:
-        return [filters]
-    return [{**filters, "id": numbers[at : at + _IN_ONE]} for at in range(0, len(numbers), _IN_ONE)]
+    return [{**filters, "id": part} for part in portions(numbers)] if numbers else [filters]
 
 
 def _fixed(filters: dict[str, Any]) -> dict[str, Any]:
