@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("core", "0011_batch_jobs_by_site")]
+    dependencies = [("core", "0011_accounts")]
 
     operations = [
         migrations.AddField("site", "node_shape", models.JSONField(blank=True, db_default={}, default=dict)),
