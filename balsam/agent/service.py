@@ -96,6 +96,7 @@ class _Service:
         self._stopping = stopping
         self._board = Board()
         self._board.say(log=str(log_path), pid=os.getpid())
+        self._board.say(steps=post.num_workers, tags=dict(post.selection.tags))
 
     def prepare(self) -> None:
         """Read what can be wrong; raises ConfigError."""

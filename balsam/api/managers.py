@@ -8,6 +8,7 @@ from balsam.api.objects import Model
 from balsam.api.queries import Query, raise_refused
 from balsam.exceptions import UsageError
 from balsam.schemas.resources import Query as Wire
+from balsam.schemas.resources import UpdateReply
 
 __all__ = ["ChangeableManager", "Manager", "WritableManager"]
 
@@ -61,6 +62,12 @@ class ChangeableManager(Manager[T]):
 
         Raises RefusedError that names those refused; the others are changed, and clean.
         """
+        reply = self.try_update(objects)
+        raise_refused(reply.refused, len(reply.changed))
+        return len(reply.changed)
+
+    def try_update(self, objects: list[T]) -> UpdateReply:
+        """Send what has changed in each of these objects; return which were changed, and why others not."""
         resource = self._model._resource
         if "update" not in resource.verbs:
             raise NotImplementedError(f"{self._model.__name__}s cannot be changed.")
@@ -71,9 +78,9 @@ class ChangeableManager(Manager[T]):
         for start in range(0, len(patches), _CHUNK):
             chunk = dict(list(patches.items())[start : start + _CHUNK])
             refused.update(client().update_resources(resource.name, chunk).refused)
-        self.bulk_refresh([obj for obj in objects if obj.id in patches and obj.id not in refused])
-        raise_refused(refused, len(patches) - len(refused))
-        return len(patches)
+        changed = tuple(number for number in patches if number not in refused)
+        self.bulk_refresh([obj for obj in objects if obj.id in changed])
+        return UpdateReply(changed, refused)
 
     def bulk_refresh(self, objects: list[T]) -> None:
         """Read all of these objects again; raises DoesNotExist when one is gone."""

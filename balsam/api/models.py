@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from balsam.api import waiting
 from balsam.api.app_parameters import AppParameter, TransferSlot
 from balsam.api.batch_jobs import BatchJob, BatchJobPartition, JobMode
+from balsam.api.connection import client
 from balsam.api.managers import ChangeableManager, Manager, WritableManager
 from balsam.api.objects import Model
 from balsam.api.queries import Query
 from balsam.api.serializing import Loaded, load, load_exception, plain_or_serialized
 from balsam.api.sessions import Session
 from balsam.exceptions import NotFoundError, UsageError
+from balsam.schemas.explanations import Explanation
 from balsam.schemas.resources import RESOURCES, Record
 from balsam.states import END_STATES, JobState
 
@@ -239,6 +241,10 @@ class Job(Model):
     def children_query(self) -> Query["Job"]:
         """Return the query of the jobs that wait, or waited, for this one."""
         return Job.objects.filter(parent_id=self.id)
+
+    def explain(self) -> Explanation:
+        """Say why the job is in its state, from what that is seen, and what comes next or what to type."""
+        return client().explain_job(self.id)
 
     def done(self) -> bool:
         """Read the job again, and say whether it has ended."""

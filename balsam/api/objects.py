@@ -173,11 +173,13 @@ class Model:
         return found[0]
 
     def delete(self) -> None:
-        """Delete the object; its ``id`` is None then."""
+        """Delete the object; its ``id`` is None then. Raises RefusedError for a job that somebody holds."""
         if "delete" not in self._resource.verbs:
             raise NotImplementedError(f"{type(self).__name__}s cannot be deleted.")
         self._require_saved()
-        client().delete_resources(self._resource.name, Query(filters={"id": [self.id]}))
+        reply = client().delete_resources(self._resource.name, Query(filters={"id": [self.id]}))
+        for reason in reply.refused.values():
+            raise RefusedError(reason)
         self.__dict__["_values"]["id"] = None
         self.__dict__["_sent"] = None
         self.__dict__["_is_deleted"] = True

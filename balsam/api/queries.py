@@ -147,7 +147,9 @@ class Query(Generic[T]):
             return 0
         self._require_whole("deleted")
         self._found = None
-        return client().delete_resources(self._model._resource.name, self._wire)
+        reply = client().delete_resources(self._model._resource.name, self._wire)
+        raise_refused(reply.refused, reply.deleted, "deleted")
+        return reply.deleted
 
     def __repr__(self) -> str:
         return f"Query({self._read()!r})"
@@ -161,8 +163,8 @@ def _rest(limit: int | None, start: int) -> int | None:
     return None if limit is None else max(0, limit - start)
 
 
-def raise_refused(refused: Mapping[int, str], changed: int) -> None:
-    """Raise RefusedError for objects that were refused; the others have been changed."""
+def raise_refused(refused: Mapping[int, str], done: int, what: str = "changed") -> None:
+    """Raise RefusedError for objects that were refused; it is done to the others."""
     if refused:
         reasons: Sequence[str] = [f"{number}: {reason}" for number, reason in list(refused.items())[:5]]
-        raise RefusedError(f"{changed} changed, {len(refused)} refused.\n" + "\n".join(reasons))
+        raise RefusedError(f"{done} {what}, {len(refused)} refused.\n" + "\n".join(reasons))

@@ -15,6 +15,10 @@ from balsam.cli.verbs import VerbedCommand
     verbs={
         "create": ("balsam.cli.jobs.create:create", "Add a job at a site."),
         "ls": ("balsam.cli.jobs.ls:ls", "List jobs of sites."),
+        "explain": ("balsam.cli.jobs.explain:explain", "Say why jobs are where they are."),
+        "history": ("balsam.cli.jobs.history:history", "List what jobs went through."),
+        "logs": ("balsam.cli.jobs.logs:logs", "Show what jobs have printed."),
+        "wait": ("balsam.cli.jobs.wait:wait", "Wait until jobs have ended."),
         "modify": ("balsam.cli.jobs.modify:modify", "Change jobs."),
         "rm": ("balsam.cli.jobs.rm:rm", "Delete jobs."),
     },

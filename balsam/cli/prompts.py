@@ -12,6 +12,8 @@ _ANSWERS = {"y": True, "yes": True, "n": False, "no": False}
 class NoAnswerError(BalsamError):
     """Nobody answered, so nothing was done."""
 
+    exit_code = 2
+
 
 def confirm(question: str, *, assume_yes: bool = False) -> bool:
     """Ask ``question`` until the answer is yes or no; input may come from a pipe.

@@ -1,4 +1,4 @@
-"""Which objects: the same options on every command that lists, changes or removes."""
+"""Which sites and applications: the same options on every command that lists, changes or removes."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -10,7 +10,7 @@ from balsam.exceptions import AmbiguousError, NotFoundError, UsageError
 if TYPE_CHECKING:
     from balsam.api.models import Site
 
-__all__ = ["job_filters", "job_selection", "key_values", "one_site", "site_filter", "site_option"]
+__all__ = ["app_ids", "key_values", "long_site_option", "one_site", "site_filter", "site_option"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -29,68 +29,24 @@ def key_values(ctx: click.Context, param: click.Parameter, pairs: tuple[str, ...
 
 
 def site_option(function: F) -> F:
-    """Add ``--site``."""
+    """Add ``--site``, short ``-s``."""
+    return _add_site(function, "-s")
+
+
+def long_site_option(function: F) -> F:
+    """Add ``--site`` where ``-s`` means something else."""
+    return _add_site(function)
+
+
+def _add_site(function: F, *short: str) -> F:
     return click.option(
-        "-s",
+        *short,
         "--site",
         "site",
         default="",
         metavar="SITES",
         help="Names, ids or parts of paths, with commas; this, active or all.",
     )(function)
-
-
-def job_selection(function: F) -> F:
-    """Add the options that select jobs."""
-    for option in reversed(
-        (
-            click.option("-i", "--id", "ids", type=int, multiple=True, help="Number of a job."),
-            click.option(
-                "-t",
-                "--tag",
-                "tags",
-                multiple=True,
-                metavar="KEY=VALUE",
-                callback=key_values,
-                help="Jobs with this tag.",
-            ),
-            click.option("--state", multiple=True, metavar="STATE", help="Jobs in this state."),
-            click.option(
-                "-ns", "--exclude-state", multiple=True, metavar="STATE", help="Jobs in no such state."
-            ),
-            click.option("-w", "--workdir", default="", metavar="TEXT", help="Jobs whose workdir has TEXT."),
-            click.option("-a", "--app", "app", default="", help="Jobs of this application: name or id."),
-        )
-    ):
-        function = option(function)
-    return site_option(function)
-
-
-def job_filters(
-    *,
-    ids: tuple[int, ...],
-    tags: dict[str, str],
-    state: tuple[str, ...],
-    exclude_state: tuple[str, ...],
-    workdir: str,
-    app: str,
-    site: str,
-) -> dict[str, Any]:
-    """Return the filters these options mean."""
-    filters: dict[str, Any] = dict(site_filter(site))
-    if ids:
-        filters["id"] = list(ids)
-    if tags:
-        filters["tags"] = tags
-    if state:
-        filters["state"] = list(state)
-    if exclude_state:
-        filters["state__ne"] = list(exclude_state)
-    if workdir:
-        filters["workdir__contains"] = workdir
-    if app:
-        filters["app_id"] = app_ids(app, filters.get("site_id"))
-    return filters
 
 
 def app_ids(app: str, site_ids: list[int] | None) -> list[int]:
@@ -136,14 +92,21 @@ def one_site(selector: str) -> "Site":
         sites = list(Site.objects.all()) if here is None else []
         if here is None and len(sites) != 1:
             raise UsageError(
-                "Which site? Give --site NAME, or stand in its directory. `balsam site ls` lists."
+                "Which site? Give --site NAME, or stand in its directory. "
+                f"There are: {', '.join(map(_shown, sites)) or 'none'}."
             )
         return sites[0] if here is None else Site.objects.get(id=here)
     found = _sites_named(selector)
+    if not found:
+        raise NotFoundError(f"No site is {selector}. `balsam site ls` lists them.")
     if len(found) > 1:
-        shown = ", ".join(f"{site.name} ({site.id}, {site.path})" for site in found)
+        shown = ", ".join(map(_shown, found))
         raise AmbiguousError(f"Several sites match {selector!r}: {shown}. Give the full name or the id.")
     return found[0]
+
+
+def _shown(site: "Site") -> str:
+    return f"{site.name} ({site.id}, {site.path})"
 
 
 def _here() -> int | None:

@@ -21,8 +21,9 @@ from balsam.client.transport import Listener
 from balsam.config.client_file import ClientSettings
 from balsam.exceptions import BalsamError, LoginNeededError, ServerError, ServerUnreachable
 from balsam.schemas.acquisition import AcquireRequest
+from balsam.schemas.explanations import Explanation
 from balsam.schemas.operations import OPERATIONS
-from balsam.schemas.resources import RESOURCES, Page, Query, Record, UpdateReply
+from balsam.schemas.resources import RESOURCES, DeleteReply, Page, Query, Record, UpdateReply
 
 if TYPE_CHECKING:
     import httpx
@@ -119,12 +120,13 @@ class Http:
             refused.update(reply.refused)
         return UpdateReply(tuple(dict.fromkeys(changed)), refused)
 
-    def _delete_where(self, _: object, resource: str, query: Query) -> int:
-        path = RESOURCES[resource].path
-        return sum(
-            self.request("DELETE", path, params=wire_query.params(part))["deleted"]
-            for part in wire_query.parts(resource, query)
-        )
+    def _delete_where(self, _: object, resource: str, query: Query) -> DeleteReply:
+        deleted, refused = 0, {}
+        for part in wire_query.parts(resource, query):
+            reply = self.request("DELETE", RESOURCES[resource].path, params=wire_query.params(part))
+            deleted += reply["deleted"]
+            refused.update(_reasons(reply["refused"]))
+        return DeleteReply(deleted, refused)
 
     def _acquire(self, _: object, session_id: int, request: AcquireRequest) -> list[Record]:
         path = f"{RESOURCES['session'].path}{session_id}"
@@ -133,6 +135,10 @@ class Http:
 
     def _tick(self, _: object, session_id: int) -> None:
         self.request("PUT", f"{RESOURCES['session'].path}{session_id}")
+
+    def _explain(self, _: object, number: int) -> Explanation:
+        reply = self.request("GET", f"{RESOURCES['job'].path}{number}/explanation")
+        return Explanation(**{**reply, "details": tuple(reply["details"])})
 
     # -- notices -------------------------------------------------------------------------------------
 
@@ -247,8 +253,11 @@ def _new_key() -> dict[str, str]:
 
 
 def _outcome(reply: Mapping[str, Any]) -> UpdateReply:
-    refused = {int(number): reason for number, reason in reply["refused"].items()}
-    return UpdateReply(tuple(reply["changed"]), refused)
+    return UpdateReply(tuple(reply["changed"]), _reasons(reply["refused"]))
+
+
+def _reasons(refused: Mapping[str, str]) -> dict[int, str]:
+    return {int(number): reason for number, reason in refused.items()}
 
 
 def error_of(answer: "httpx.Response") -> BalsamError:
@@ -274,4 +283,5 @@ _OF_RESOURCES: Mapping[str, Callable[..., Any]] = {
     "resources.delete_where": Http._delete_where,
     "resources.acquire": Http._acquire,
     "resources.tick": Http._tick,
+    "resources.explain_job": Http._explain,
 }

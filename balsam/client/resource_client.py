@@ -5,7 +5,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from balsam.schemas.acquisition import AcquireRequest
-from balsam.schemas.resources import Page, Query, Record, UpdateReply
+from balsam.schemas.explanations import Explanation
+from balsam.schemas.resources import DeleteReply, Page, Query, Record, UpdateReply
 
 if TYPE_CHECKING:
     from balsam.client.transport import Transport
@@ -60,9 +61,14 @@ class ResourceClient:
         reply: UpdateReply = self.transport.call("resources.update_where", _OWNER, resource, query, patch)
         return reply
 
-    def delete_resources(self, resource: str, query: Query) -> int:
-        """Delete all objects that the filters hold for, with what belongs to them; return how many."""
-        reply: int = self.transport.call("resources.delete_where", _OWNER, resource, query)
+    def explain_job(self, number: int) -> Explanation:
+        """Say why a job is where it is; raises NotFoundError."""
+        reply: Explanation = self.transport.call("resources.explain_job", _OWNER, number)
+        return reply
+
+    def delete_resources(self, resource: str, query: Query) -> DeleteReply:
+        """Delete all objects that the filters hold for, with what is theirs; jobs that are held stay."""
+        reply: DeleteReply = self.transport.call("resources.delete_where", _OWNER, resource, query)
         return reply
 
     def acquire_jobs(self, session_id: int, request: AcquireRequest) -> list[Record]:

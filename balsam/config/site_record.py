@@ -3,14 +3,16 @@
 from dataclasses import asdict
 from typing import Any
 
+from balsam.config.machine_defaults import machine_named
 from balsam.config.site_settings import Settings
+from balsam.platform.nodes import NodeDescription
 
 __all__ = ["settings_record"]
 
 
 def settings_record(settings: Settings) -> dict[str, Any]:
     """Return the fields of the record that follow from the settings."""
-    record: dict[str, Any] = {}
+    record: dict[str, Any] = {"node_shape": _node_shape(machine_named(settings.machine).nodes)}
     if (scheduler := settings.scheduler) is not None:
         record["allowed_projects"] = list(scheduler.allowed_projects)
         record["allowed_queues"] = {name: asdict(limits) for name, limits in scheduler.allowed_queues.items()}
@@ -20,3 +22,9 @@ def settings_record(settings: Settings) -> dict[str, Any]:
         if transfers.globus_endpoint_id:
             record["globus_endpoint_id"] = transfers.globus_endpoint_id
     return record
+
+
+def _node_shape(node: NodeDescription) -> dict[str, int]:
+    """Return what is known of the machine's nodes."""
+    known = {"cpus": len(node.cpus), "gpus": len(node.gpus), "memory_mb": node.memory_mb}
+    return known if node.cpus else {}

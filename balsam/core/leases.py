@@ -4,6 +4,7 @@ Only the database clock decides when a lease has ended. An owner on this host th
 once.
 """
 
+import json
 from collections.abc import Sequence
 
 from django.db import transaction
@@ -32,6 +33,7 @@ def open_session(request: SessionRequest) -> SessionInfo:
         boot_id=request.boot_id,
         pid=request.pid,
         start_time=request.start_time,
+        about=json.dumps(dict(request.about)),
         lease_sec=LEASE_SEC,
     )[0]
     return _info(row)

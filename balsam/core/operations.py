@@ -15,6 +15,7 @@ from balsam.core import (
     batch_jobs,
     batch_observations,
     claims,
+    explain,
     leases,
     owners,
     resources,
@@ -83,6 +84,7 @@ OPERATIONS: Mapping[str, Operation] = {
     "resources.delete_where": Operation(resources.delete_where),
     "resources.acquire": Operation(resources.acquire),
     "resources.tick": Operation(resources.tick),
+    "resources.explain_job": Operation(explain.explanation),
 }
 
 

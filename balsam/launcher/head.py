@@ -75,7 +75,7 @@ class Head:
         return self.tally
 
     async def _open_session(self) -> SessionInfo:
-        request = session_request(self.options)
+        request = session_request(self.options, self.nodes)
         session = await self._core.run(lambda: self._client.open_session(request))
         self._core.use_journal(Journal(self._log_dir, session.session_id))
         logger.info("Session %d on %s (pid %d)", session.session_id, request.host, request.pid)

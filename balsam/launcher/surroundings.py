@@ -4,6 +4,7 @@ import os
 import shutil
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 from balsam.config import UserSettings
 from balsam.exceptions import ConfigError
@@ -96,8 +97,8 @@ def _worker_launcher(settings: UserSettings) -> str:
     return detect(settings.MPI_RUN_TEMPLATE) or "ssh"
 
 
-def session_request(options: LauncherOptions) -> SessionRequest:
-    """Say who wants to hold jobs: this process, in its batch job."""
+def session_request(options: LauncherOptions, nodes: Sequence[Node]) -> SessionRequest:
+    """Say who wants to hold jobs: this process, in its batch job, with what it can run."""
     me = this_process()
     return SessionRequest(
         kind="launcher",
@@ -108,4 +109,19 @@ def session_request(options: LauncherOptions) -> SessionRequest:
         label=options.mode,
         site_id=options.site_id,
         scheduler_id=options.scheduler_id,
+        about=_about(options, nodes),
     )
+
+
+def _about(options: LauncherOptions, nodes: Sequence[Node]) -> dict[str, Any]:
+    """Say what this launcher can run, for those who ask why a job does not."""
+    return {
+        "mode": options.mode,
+        "workflow": options.workflow,
+        "tags": dict(options.tags),
+        "time_limit_min": None if options.start_unfit else options.time_limit_min,
+        "steps": options.num_transition_threads,
+        "num_nodes": len(nodes),
+        "gpus": max(len(node.gpus) for node in nodes),
+        "memory_mb": max(node.memory_mb for node in nodes),
+    }

@@ -13,6 +13,7 @@ __all__ = [
     "PREAMBLE_FILE",
     "RESOURCES",
     "SERIALIZED_LIMIT",
+    "DeleteReply",
     "Field",
     "Filter",
     "Page",
@@ -119,6 +120,14 @@ class UpdateReply:
     refused: Mapping[int, str]
 
 
+@dataclass(frozen=True, slots=True)
+class DeleteReply:
+    """Outcome of a deletion: how many are gone, and why others are not."""
+
+    deleted: int
+    refused: Mapping[int, str] = field(default_factory=dict)
+
+
 def _read(kind: str) -> Field:
     return Field(kind=kind, create=False, update=False)
 
@@ -151,6 +160,7 @@ _SITE = Resource(
         "allowed_projects": Field(kind="list", default=[]),
         "allowed_queues": Field(kind="json", default={}),
         "transfer_locations": Field(kind="texts", default={}),
+        "node_shape": Field(kind="json", default={}),
     },
     filters={
         "id": Filter(kind="int", many=True),
@@ -235,6 +245,7 @@ _JOB = Resource(
     filters={
         "id": Filter(kind="int", many=True),
         "uuid": Filter(kind="uuid", many=True),
+        "uuid__startswith": Filter(kind="text"),
         "parent_id": Filter(kind="int", many=True),
         "app_id": Filter(kind="int", many=True),
         "site_id": Filter(kind="int", many=True),

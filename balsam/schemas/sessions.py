@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from balsam.states import JobState
 
@@ -38,6 +39,8 @@ class SessionRequest:
     #: The batch job in which the process runs; '' outside of one.
     scheduler_id: str = ""
     site_id: int = 1
+    #: What the process says of itself, for people: plain data.
+    about: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

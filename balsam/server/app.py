@@ -4,7 +4,7 @@ import importlib.metadata
 
 from fastapi import FastAPI
 
-from balsam.server import health, logins, notices, operations, pages, resources, sessions
+from balsam.server import explaining, health, logins, notices, operations, pages, resources, sessions
 from balsam.server.errors import install_handlers
 from balsam.server.guard import Guard
 from balsam.server.hosts import own_names
@@ -28,6 +28,7 @@ def create_app(settings: ServerSettings) -> FastAPI:
     logins.install(app)
     app.include_router(notices.router)
     app.include_router(health.router)
+    app.include_router(explaining.router)
     resources.add_routes(app)
     operations.add_routes(app)
     app.include_router(sessions.router)

@@ -3,12 +3,13 @@
 Here objects are made, changed and deleted; `balsam.server.reading` has the routes that only read.
 """
 
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, FastAPI, Header, Request
 
 from balsam.exceptions import RefusedError, UsageError
-from balsam.schemas.resources import RESOURCES, Query, Record, Resource, UpdateReply
+from balsam.schemas.resources import RESOURCES, DeleteReply, Query, Record, Resource, UpdateReply
 from balsam.server import describing
 from balsam.server.accounts import Caller
 from balsam.server.connections import call
@@ -100,25 +101,29 @@ def _add_deleting(router: APIRouter, resource: Resource) -> None:
     name = resource.name
 
     @router.delete("/{number}", status_code=204, name=f"delete {name}")
-    def deleteone(number: int, caller: Caller) -> None:
+    def delete_one(number: int, caller: Caller) -> None:
         """Delete one object, with what belongs to it."""
         one(caller.id, name, number)
-        call("resources.delete_where", caller.id, name, Query(filters={"id": [number]}))
+        reply: DeleteReply = call("resources.delete_where", caller.id, name, Query(filters={"id": [number]}))
+        for reason in reply.refused.values():
+            raise RefusedError(reason)
 
     @router.delete("/", openapi_extra={"parameters": describing.filters(resource)}, name=f"delete {name}s")
-    def delete_where(request: Request, caller: Caller) -> dict[str, int]:
-        """Delete all objects that the filters hold for; without any filter, none."""
+    def delete_where(request: Request, caller: Caller) -> dict[str, Any]:
+        """Delete all objects that the filters hold for; without any filter, none. Jobs that are held stay."""
         query = query_of(request, resource)
         if not query.filters:
             raise UsageError("Name a filter: deleting everything is never meant by saying nothing.")
-        return {"deleted": call("resources.delete_where", caller.id, name, query)}
+        reply: DeleteReply = call("resources.delete_where", caller.id, name, query)
+        return {"deleted": reply.deleted, "refused": _reasons(reply.refused)}
 
 
 def _outcome(reply: UpdateReply) -> dict[str, Any]:
-    return {
-        "changed": list(reply.changed),
-        "refused": {str(n): reason for n, reason in reply.refused.items()},
-    }
+    return {"changed": list(reply.changed), "refused": _reasons(reply.refused)}
+
+
+def _reasons(refused: Mapping[int, str]) -> dict[str, str]:
+    return {str(number): reason for number, reason in refused.items()}
 
 
 def _objects(items: list[Any]) -> list[Record]:

@@ -43,12 +43,12 @@ def test_closed_input_ends_a_question(balsam_cli: Cli, db: Path):
     done = subprocess.run(
         command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=False
     )
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert "--yes" in done.stderr
     closed = subprocess.run(
         ["bash", "-c", f"{command[0]} rm jobs --all <&-"], capture_output=True, check=False
     )
-    assert closed.returncode == 1
+    assert closed.returncode == 2
     assert BalsamJob.objects.count() == 1
 
 

@@ -46,7 +46,7 @@ def test_menu_takes_a_number_or_a_name_and_ends_with_the_input(balsam: Balsam, t
     assert yaml.safe_load((tmp_path / "a/settings.yml").read_text())["machine"] == "thetagpu"
     assert Path(Site.objects.get("mine").path) == tmp_path / "a"
     asked = balsam("site", "init", "-n", "b", "b", input="")
-    assert asked.returncode == 1 and "nothing was done" in asked.stderr
+    assert asked.returncode == 2 and "nothing was done" in asked.stderr
     assert not (tmp_path / "b").exists() and Site.objects.filter(name="b").count() == 0
     balsam("site", "init", "-y", "-n", "c", "c").check()
     assert Path(Site.objects.get("c").path) == tmp_path / "c"

@@ -9,6 +9,7 @@ import click
 import pytest
 
 from balsam.cli.main import COMMANDS, balsam
+from balsam.cli.verbs import load_verb
 
 ROOT = Path(__file__).parents[2]
 BLOCK = re.compile(r"^```(?:bash|console)\b[^\n]*\n(.*?)^```$", re.M | re.S)
@@ -59,12 +60,21 @@ def test_documented_command_line_is_understood(document: str, line: str):
         pytest.fail(f"{document}: {line}: {error.format_message()}")
 
 
-@pytest.mark.parametrize("name", COMMANDS)
-def test_every_option_of_the_command_is_in_the_guide(name: str):
+def with_verbs() -> list[tuple[str, click.Command]]:
+    """Every command, and every verb below the name of its command."""
+    found = []
+    for name in COMMANDS:
+        command = balsam.get_command(click.Context(balsam), name)
+        assert command is not None
+        verbs = getattr(command, "verbs", {})
+        found += [(name, one) for one in (command, *(load_verb(path) for path, _ in verbs.values()))]
+    return found
+
+
+@pytest.mark.parametrize(("name", "command"), with_verbs())
+def test_every_option_of_the_command_is_in_the_guide(name: str, command: click.Command):
     section = re.search(rf"^## .*\bbalsam (?:\w+, )*{name}\b.*?(?=^## |\Z)", GUIDE.read_text(), re.M | re.S)
     assert section, f"docs/commands.md has no section about balsam {name}"
-    command = balsam.get_command(click.Context(balsam), name)
-    assert command is not None
     options = [p for p in command.params if isinstance(p, click.Option) and not p.hidden]
     missing = [
         o.opts for o in options if not any(n in section[0] for n in o.opts) and not COMMON & set(o.opts)
@@ -72,9 +82,8 @@ def test_every_option_of_the_command_is_in_the_guide(name: str):
     assert not missing
 
 
-@pytest.mark.parametrize("name", COMMANDS)
-def test_examples_of_the_help_are_understood(name: str):
-    command = balsam.get_command(click.Context(balsam), name)
+@pytest.mark.parametrize(("name", "command"), with_verbs())
+def test_examples_of_the_help_are_understood(name: str, command: click.Command):
     for example in getattr(command, "examples", ()):
         for line in calls(example):
             test_documented_command_line_is_understood(f"help of {name}", line)

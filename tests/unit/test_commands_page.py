@@ -7,6 +7,7 @@ import click
 import pytest
 
 from balsam.cli.main import COMMANDS, balsam
+from balsam.cli.verbs import load_verb
 
 PAGE = (Path(__file__).parents[2] / "docs" / "commands.md").read_text()
 #: Of every command; told once, at the top.
@@ -21,10 +22,12 @@ def section(command: str) -> str:
 
 
 def option_names(command: str) -> set[str]:
-    """Visible options of a command."""
+    """Visible options of a command and its verbs."""
     found = balsam.get_command(click.Context(balsam), command)
     assert found is not None
-    options = [p for p in found.params if isinstance(p, click.Option) and not p.hidden]
+    verbs = [load_verb(path) for path, _ in getattr(found, "verbs", {}).values()]
+    params = [param for command in (found, *verbs) for param in command.params]
+    options = [p for p in params if isinstance(p, click.Option) and not p.hidden]
     return {name for option in options for name in option.opts} - SHARED
 
 

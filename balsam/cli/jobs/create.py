@@ -4,10 +4,14 @@ from typing import Any
 
 import click
 
+from balsam.cli.jobs.selecting import numbers_of
 from balsam.cli.options import BalsamCommand
 from balsam.cli.prompts import confirm
-from balsam.cli.selection import app_ids, key_values, site_filter, site_option
+from balsam.cli.selection import app_ids, key_values, long_site_option, site_filter
 from balsam.exceptions import AmbiguousError, UsageError
+
+#: Why a new job will not run; others are usual.
+_WORTH_A_WARNING = ("impossible", "no_agent", "agent_silent", "agent_fails", "parent_failed")
 
 
 @click.command(
@@ -38,31 +42,38 @@ from balsam.exceptions import AmbiguousError, UsageError
     help="More for the MPI launcher.",
 )  # fmt: skip
 @click.option("-t", "--wall-time-min", type=int, default=1, show_default=True, help="Expected run time.")
-@click.option("-pid", "--parent-id", "parent_ids", type=int, multiple=True, help="Job to wait for.")
+@click.option("-pid", "--parent-id", "parent_ids", multiple=True, metavar="ID", help="Job to wait for.")
 @click.option(
-    "--stage-data", "--transfer", "transfers", multiple=True, metavar="SLOT=ALIAS:/PATH", callback=key_values,
-    help="File for a slot of the application.",
+    "-s", "--stage-data", "transfers", multiple=True, metavar="SLOT=ALIAS:/PATH", callback=key_values,
+    help="Where a transfer slot of the application copies from or to.",
 )  # fmt: skip
+@click.option("--priority", type=int, default=0, show_default=True, help="Higher runs first.")
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
-@site_option
-def create(app: str, site: str, yes: bool, parent_ids: tuple[int, ...], **fields: Any) -> None:
+@long_site_option
+def create(app: str, site: str, yes: bool, parent_ids: tuple[str, ...], **fields: Any) -> None:
     """Show the job, ask, and add it."""
     from balsam.api.models import Job
 
-    job = Job(app_id=_one_app(app, site), parent_ids=list(parent_ids), **fields)
+    job = Job(app_id=_one_app(app, site), parent_ids=numbers_of(parent_ids), **fields)
     click.echo(str(job))
     if not yes and not confirm("Do you want to create this Job?"):
         click.echo("Nothing was added.")
         return
     job.save()
     click.echo(f"Added Job id={job.id}")
+    found = job.explain()
+    if found.reason in _WORTH_A_WARNING:
+        click.echo(f"Warning: {found.text}\nNext: {found.next_step}", err=True)
 
 
 def _one_app(app: str, site: str) -> int:
     filters = site_filter(site)
     found = app_ids(app, filters.get("site_id"))
     if len(found) > 1:
-        raise AmbiguousError(f"Several applications are named {app!r}. Say at which site: --site NAME.")
+        raise AmbiguousError(
+            f"Several applications are named {app!r}: number {', '.join(map(str, found))}. "
+            "Say at which site: --site NAME, or give the number."
+        )
     if not found:
         raise UsageError("Name an application: --app NAME.")
     return found[0]

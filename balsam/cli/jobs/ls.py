@@ -5,8 +5,8 @@ from typing import Any
 import click
 
 from balsam.cli.display import Column, OutputFormat, display, output_option
+from balsam.cli.jobs.selecting import filters_of, job_selection
 from balsam.cli.options import BalsamCommand
-from balsam.cli.selection import job_filters, job_selection
 
 _COLUMNS = [
     Column("id", title="ID"),
@@ -42,16 +42,18 @@ def ls(by_state: bool, limit: int | None, verbose: bool, output: OutputFormat, *
     from balsam.api.models import Job
     from balsam.schemas.resources import Query
 
-    filters = job_filters(**selection)
+    filters = filters_of(**selection)
     if by_state:
         counts = client().count_resources("job", Query(filters=filters), "state")
         display([{"state": s, "count": n} for s, n in sorted(counts.items())], _COUNTS, output)
         return
     query = Job.objects.filter(**filters)
-    is_table = output is OutputFormat.TABLE and not verbose
-    most = (_FIRST_PAGE if is_table else 0) if limit is None else limit
+    is_table = output is OutputFormat.TABLE
+    most = (_FIRST_PAGE if is_table and not verbose else 0) if limit is None else limit
     jobs = list(query.order_by("-id")[:most])[::-1] if most else list(query)
-    if verbose:
+    if not jobs and is_table:
+        click.echo("No jobs match. `balsam job ls --site all` lists those of all sites.", err=True)
+    if verbose and is_table:
         for job in jobs:
             click.echo(f"{job}---")
         return

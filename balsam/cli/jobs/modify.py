@@ -1,13 +1,18 @@
-"""`balsam job modify`: change the state, tags or resources of jobs."""
+"""`balsam job modify`: change the state, resources, parameters or tags of jobs."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from balsam.cli.jobs.changing import JobChange, change_options
+from balsam.cli.jobs.preview import jobs_text, show_jobs, tell_refused
+from balsam.cli.jobs.selecting import job_selection, names_jobs, require_jobs, selection_in
 from balsam.cli.options import BalsamCommand
 from balsam.cli.prompts import confirm
-from balsam.cli.selection import job_filters, job_selection, key_values
 from balsam.exceptions import UsageError
+
+if TYPE_CHECKING:
+    from balsam.api.models import Job
 
 
 @click.command(
@@ -15,30 +20,51 @@ from balsam.exceptions import UsageError
     help="Change jobs.",
     examples=[
         "balsam job modify --id 7 --set-state RESTART_READY",
-        "balsam job modify --tag workflow=hello --state FAILED --set num_nodes=2 --yes",
+        "balsam job modify --tag workflow=hello --state FAILED --num-nodes 2 --set-state RESTART_READY --yes",
+        "balsam job modify --app Hello --param name=world --set-tag round=2 --dry-run",
     ],
 )
 @job_selection
-@click.option("--set-state", metavar="STATE", help="State to bring the jobs to.")
-@click.option(
-    "--set", "fields", multiple=True, metavar="FIELD=VALUE", callback=key_values, help="Field to change."
-)
+@click.option("--all", "is_all", is_flag=True, help="All jobs of the site.")
+@change_options
+@click.option("--dry-run", is_flag=True, help="Show what would be changed, and do nothing.")
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
-def modify(set_state: str | None, fields: dict[str, str], yes: bool, **selection: Any) -> None:
-    """Show how many jobs it concerns, ask, and change them."""
-    from balsam.api.models import Job
-
-    patch: dict[str, Any] = {**fields, **({"state": set_state} if set_state else {})}
-    if not patch:
-        raise UsageError("Say what to change: --set-state STATE, or --set FIELD=VALUE.")
-    if not any(value for name, value in selection.items() if name != "site"):
-        raise UsageError("Say which jobs: --id, --tag, --state, --app or --workdir.")
-    query = Job.objects.filter(**job_filters(**selection))
-    count = query.count()
-    if not count:
-        click.echo("No job matches.")
-        return
-    if not yes and not confirm(f"Change {', '.join(patch)} of {count} job{'s' * (count != 1)}?"):
+def modify(is_all: bool, dry_run: bool, yes: bool, **given: Any) -> None:
+    """Show which jobs it concerns, ask where they were not named, and change them."""
+    selection = selection_in(given)
+    change = JobChange(**given)
+    if (
+        not change and len(selection["state"]) == 1
+    ):  # as it was before there was more to change than the state
+        given["set_state"], selection["state"] = selection["state"][0], ()
+        change = JobChange(**given)
+    if not change:
+        raise UsageError(
+            "Say what to change: --set-state STATE, --num-nodes N, --param KEY=VALUE, and so on."
+        )
+    change.check()
+    jobs = require_jobs(selection, is_all=is_all)
+    is_sure = yes or names_jobs(selection)
+    if dry_run or not is_sure:
+        show_jobs(jobs)
+        click.echo(f"Change: {change}")
+    if dry_run or not (is_sure or confirm(f"Change {jobs_text(len(jobs))}?")):
         click.echo("Nothing was changed.")
         return
-    click.echo(f"Changed {query.update(**patch)} of {count}.")
+    _apply(change, jobs)
+
+
+def _apply(change: JobChange, jobs: "list[Job]") -> None:
+    """Change jobs, and tell what came of it; raises RefusedError when some stayed as they were."""
+    from balsam.api.models import Job
+
+    running = sum(job.state == "RUNNING" for job in jobs)
+    for job in jobs:
+        change.apply(job)
+    reply = Job.objects.try_update(jobs)
+    if running and not change.has_state:
+        click.echo(f"{running} of them run: what was changed holds from the next start.", err=True)
+    same = len(jobs) - len(reply.changed) - len(reply.refused)
+    done = f"Changed {len(reply.changed)} of {len(jobs)}" + (f"; {same} so already" if same else "")
+    tell_refused(done, reply.refused)
+    click.echo(f"{done}.")

@@ -3,6 +3,7 @@
 import click
 
 from balsam.cli.options import BalsamCommand
+from balsam.cli.queue.limits import check_limits, check_parts, read_part
 from balsam.cli.selection import key_values, one_site, site_option
 from balsam.cli.site.places import is_active
 from balsam.exceptions import UsageError
@@ -11,14 +12,20 @@ from balsam.exceptions import UsageError
 @click.command(
     cls=BalsamCommand,
     help="Ask for a batch job at a site.",
-    examples=["balsam queue submit -n 2 -t 10 -q debug -A project -j mpi --tag workflow=hello"],
+    examples=[
+        "balsam queue submit -n 2 -t 10 -q debug -A project -j mpi --tag workflow=hello",
+        "balsam queue submit -n 3 -t 10 -q debug -A project -p mpi:2:role=sim -p serial:1:role=check",
+    ],
 )
 @click.option("-n", "--num-nodes", type=click.IntRange(min=1), required=True, help="Nodes.")
 @click.option("-t", "--wall-time-min", type=click.IntRange(min=1), required=True, help="Minutes.")
 @click.option("-q", "--queue", required=True, help="Queue or partition.")
 @click.option("-A", "--project", required=True, help="Project or account.")
 @click.option(
-    "-j", "--job-mode", type=click.Choice(["serial", "mpi"]), required=True, help="How its jobs are started."
+    "-j",
+    "--job-mode",
+    type=click.Choice(["serial", "mpi"]),
+    help="How its jobs are started.",
 )
 @click.option(
     "-tag", "--tag", "filter_tags", multiple=True, metavar="KEY=VALUE", callback=key_values,
@@ -38,7 +45,7 @@ def submit(
     wall_time_min: int,
     queue: str,
     project: str,
-    job_mode: str,
+    job_mode: str | None,
     filter_tags: dict[str, str],
     optional_params: dict[str, str],
     parts: tuple[str, ...],
@@ -48,16 +55,28 @@ def submit(
     from balsam.api.models import BatchJob
 
     chosen = one_site(site)
+    partitions = [read_part(text) for text in parts]
+    if not job_mode and not partitions:
+        raise UsageError("Say how its jobs are started: --job-mode serial, or --job-mode mpi.")
+    check_limits(
+        chosen,
+        queue=queue,
+        project=project,
+        num_nodes=num_nodes,
+        minutes=wall_time_min,
+        params=optional_params,
+    )
+    check_parts(partitions, num_nodes)
     batch_job = BatchJob(
         site_id=chosen.id,
         num_nodes=num_nodes,
         wall_time_min=wall_time_min,
         queue=queue,
         project=project,
-        job_mode=job_mode,
+        job_mode=job_mode or str(partitions[0]["job_mode"]),
         filter_tags=filter_tags,
         optional_params=optional_params,
-        partitions=[_part(text) for text in parts] or None,
+        partitions=partitions or None,
     )
     batch_job.validate(chosen.allowed_queues, chosen.allowed_projects, chosen.optional_batch_job_params)
     batch_job.save()
@@ -68,13 +87,3 @@ def submit(
             f"`cd {chosen.path} && balsam site start` starts it.",
             err=True,
         )
-
-
-def _part(text: str) -> dict[str, object]:
-    """Read ``MODE:NODES[:KEY=VALUE...]``; raises UsageError."""
-    mode, _, rest = text.partition(":")
-    count, *tags = rest.split(":")
-    if mode not in ("serial", "mpi") or not count.isdecimal() or not all("=" in tag for tag in tags):
-        raise UsageError(f"The part {text!r} is not in the format MODE:NODES[:KEY=VALUE...].")
-    pairs = dict(tag.split("=", 1) for tag in tags)
-    return {"job_mode": mode, "num_nodes": int(count), "filter_tags": pairs}

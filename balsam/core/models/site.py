@@ -1,5 +1,6 @@
 """The site table: a database directory is the first site of its database."""
 
+from datetime import datetime
 from typing import Any
 
 from django.db import models
@@ -35,6 +36,11 @@ class Site(models.Model):
     allowed_projects = _json(list)
     allowed_queues = _json(dict)
     transfer_locations = _json(dict)
+    #: What is known of its nodes: ``cpus``, ``gpus``, ``memory_mb``; a missing one is not known.
+    node_shape = _json(dict)
+
+    #: The database's time when the row was read, where the query asks for it.
+    as_of: datetime
 
     class Meta:
         constraints = [

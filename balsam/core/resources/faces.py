@@ -1,6 +1,8 @@
 """How each resource lies over its table: rows to records, filters to queries, orders to columns."""
 
 import json
+import re
+import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -73,7 +75,7 @@ def _is(column: str) -> Callable[[Any], Q]:
 
 _SITE_COLUMNS = (
     *("id", "name", "path", "backfill_windows", "queued_jobs", "optional_batch_job_params"),
-    *("allowed_projects", "allowed_queues", "transfer_locations"),
+    *("allowed_projects", "allowed_queues", "transfer_locations", "node_shape"),
 )
 
 
@@ -153,6 +155,14 @@ def job_record(columns: Mapping[str, Any], *, app_id: int | None, parent_ids: li
     """Return the record of a job with these columns, whose ``last_update`` is a text."""
     fields = {name: columns[JOB_COLUMNS.get(name, name)] for name in _JOB_FIELDS}
     return {**fields, "last_update": columns["last_update"], "app_id": app_id, "parent_ids": parent_ids}
+
+
+def _id_starts(text: str) -> Q:
+    """Find jobs by the beginning of their id, with or without hyphens; what is no id finds none."""
+    digits = text.replace("-", "").lower()
+    if not re.fullmatch(r"[0-9a-f]{1,32}", digits):
+        return Q(pk__in=[])
+    return Q(pk__gte=uuid.UUID(digits.ljust(32, "0")), pk__lte=uuid.UUID(digits.ljust(32, "f")))
 
 
 def _with_parents(numbers: list[int]) -> Q:
@@ -327,6 +337,7 @@ FACES: Mapping[str, Face] = {
         filters={
             "id": _is("number__in"),
             "uuid": _is("pk__in"),
+            "uuid__startswith": _id_starts,
             "parent_id": _with_parents,
             "app_id": _ids_of_apps,
             "site_id": _is("site_id__in"),

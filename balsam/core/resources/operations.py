@@ -13,7 +13,7 @@ from balsam.core.resources.writing import CREATE, UPDATE
 from balsam.core.sent_requests import once
 from balsam.exceptions import BalsamError, UsageError
 from balsam.schemas.checking import check_create, check_query, check_update
-from balsam.schemas.resources import RESOURCES, Page, Query, Record, Resource, UpdateReply
+from balsam.schemas.resources import RESOURCES, DeleteReply, Page, Query, Record, Resource, UpdateReply
 
 __all__ = ["count_by", "create", "delete_where", "list_page", "update", "update_where"]
 
@@ -104,21 +104,31 @@ def update_where(caller: int | None, resource: str, query: Query, patch: Record)
     return UpdateReply(tuple(done), refused)
 
 
-def delete_where(caller: int | None, resource: str, query: Query) -> int:
-    """Delete all objects that the filters hold for, with what belongs to them; return how many."""
+def delete_where(caller: int | None, resource: str, query: Query) -> DeleteReply:
+    """Delete all objects that the filters hold for, with what belongs to them; jobs that are held stay."""
     _that_can(resource, "delete")
     face, checked = FACES[resource], check_query(RESOURCES[resource], query)
     rows = _matching(face, caller, checked)
     if resource == "session":
-        return sessions.close(list(rows))
+        return DeleteReply(sessions.close(list(rows)))
     if resource == "job":
-        return jobs.delete(rows.values_list("pk", flat=True))
+        return _delete_jobs(rows)
     numbers = list(rows.values_list("pk", flat=True))
     if resource == "site" and FIRST_SITE in numbers:
         raise UsageError("The database directory itself is the first site, and cannot be removed from it.")
     jobs.delete(job_id for (job_id,) in sql.fetch(_JOBS_OF[resource], ids=numbers))
     rows.delete()
-    return len(numbers)
+    return DeleteReply(len(numbers))
+
+
+def _delete_jobs(rows: "QuerySet[Any]") -> DeleteReply:
+    held = rows.exclude(session=None).values_list("number", "state", "lock")
+    refused = {
+        number: f"{lock} has it ({state}). Let it end, or stop it: "
+        f"`balsam job modify --id {number} --set-state USER_KILLED`."
+        for number, state, lock in held
+    }
+    return DeleteReply(jobs.delete(rows.filter(session=None).values_list("pk", flat=True)), refused)
 
 
 def _ids(caller: int | None, resource: str, query: Query) -> list[int]:

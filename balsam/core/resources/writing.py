@@ -8,6 +8,8 @@ from django.db import IntegrityError, transaction
 from django.db.models.functions import Now
 
 from balsam.core import batch_jobs, inserting, transitions
+from balsam.core.explain.fitting import beyond_node
+from balsam.core.explain.gathering import job_needs, site_facts
 from balsam.core.models import (
     ApplicationDefinition,
     BalsamJob,
@@ -110,6 +112,7 @@ def _create_jobs(caller: int | None, records: Sequence[Record]) -> list[BalsamJo
             pk__in={record["app_id"] for record in records}, site__in=own_sites(caller)
         ).select_related("site")
     }
+    sites = Site.objects.in_bulk([app.site_id for app in apps.values() if app.site_id])
     numbers = {number for record in records for number in record["parent_ids"]}
     parents = dict(
         BalsamJob.objects.filter(number__in=numbers, site__in=own_sites(caller)).values_list(
@@ -119,7 +122,7 @@ def _create_jobs(caller: int | None, records: Sequence[Record]) -> list[BalsamJo
     if missing := sorted(numbers - set(parents)):
         raise InvalidParentsError(f"There is no job {', '.join(map(str, missing))} to be a parent.")
     _refuse_shared_workdirs(records)
-    jobs = [_new_job(record, apps, parents) for record in records]
+    jobs = [_new_job(record, apps, sites, parents) for record in records]
     inserting.insert(jobs)
     _read_what_the_database_chose(jobs)
     return jobs
@@ -134,7 +137,10 @@ def _read_what_the_database_chose(jobs: Sequence[BalsamJob]) -> None:
 
 
 def _new_job(
-    record: Record, apps: Mapping[int, ApplicationDefinition], parents: Mapping[int, Any]
+    record: Record,
+    apps: Mapping[int, ApplicationDefinition],
+    sites: Mapping[int, Site],
+    parents: Mapping[int, Any],
 ) -> BalsamJob:
     app = apps.get(record["app_id"])
     if app is None:
@@ -145,6 +151,7 @@ def _new_job(
     columns = {JOB_COLUMNS.get(name, name): value for name, value in record.items() if name not in left_out}
     columns["pending_file_cleanup"] = bool(app.cleanup_files)
     job = BalsamJob(application=app.name, site_id=app.site_id, **handlers(app), **columns)
+    require_node_for(job, sites[job.site_id or FIRST_SITE])
     job._new_parents = tuple(parents[number] for number in record["parent_ids"])
     job._new_transfers = filled_slots(app, record["transfers"])
     return job
@@ -179,6 +186,12 @@ def _check_parameters(
         raise UsageError(f"{app.short_name} needs the parameter {', '.join(missing)}.")
 
 
+def require_node_for(job: BalsamJob, site: Site) -> None:
+    """Raise UsageError for a job that needs more of a node than the nodes of its site are known to have."""
+    if beyond := beyond_node(job_needs(job), site_facts(site)):
+        raise UsageError(f"{beyond}: no launcher there could ever start it. Ask for less.")
+
+
 def _refuse_shared_workdirs(records: Sequence[Record]) -> None:
     seen: set[tuple[int, str]] = set()
     for record in records:
@@ -203,10 +216,14 @@ def _update_job(job: BalsamJob, patch: Record) -> None:
         check_workdir(patch["workdir"])
     if patch.get("batch_job_id") is not None:
         _require_batch_job(job, patch["batch_job_id"])
+    if "parameters" in patch or "serialized_parameters" in patch:
+        _check_new_parameters(job, patch)
     columns = {JOB_COLUMNS.get(name, name): value for name, value in patch.items()}
     if columns:
         for name, value in columns.items():
             setattr(job, name, value)
+        if columns.keys() & {"gpus_per_rank", "ranks_per_node"}:
+            require_node_for(job, Site.objects.get(pk=job.site_id or FIRST_SITE))
         job.save(update_fields=list(columns))
     if state is not None:
         _move_job(job, state, data)
@@ -226,6 +243,14 @@ def _require_batch_job(job: BalsamJob, batch_job_id: int) -> None:
     """Raise NotFoundError for a batch job that is not one of the job's site."""
     if not QueuedLaunch.objects.filter(pk=batch_job_id, site=job.site).exists():
         raise NotFoundError(f"The site of job {job.number} has no batch job {batch_job_id}.")
+
+
+def _check_new_parameters(job: BalsamJob, patch: Record) -> None:
+    app = ApplicationDefinition.objects.filter(name=job.application).first()
+    if app is None:
+        raise NotFoundError(f"There is no application {job.application!r}. `balsam app ls` lists yours.")
+    serialized = patch.get("serialized_parameters", job.serialized_parameters)
+    _check_parameters(app, patch.get("parameters", job.parameters), has_serialized=bool(serialized))
 
 
 def _keep_data(job: BalsamJob, state: str, data: Record) -> None:

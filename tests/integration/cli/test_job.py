@@ -102,7 +102,7 @@ def test_no_to_the_question_adds_nothing_and_is_a_success(balsam: Cli, square: A
 
 def test_end_of_input_adds_nothing_and_fails(balsam: Cli, square: ApplicationDefinition):
     done = balsam(*JOB, input="")
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert "--yes" in done.stderr
     assert done.stdout.count("[y/n]") == 1
     assert not BalsamJob.objects.exists()

@@ -150,7 +150,7 @@ def test_rm_shows_what_would_go_and_asks(balsam: Cli):
 
 def test_end_of_input_deletes_nothing(balsam: Cli):
     add_job()
-    assert balsam("rm", "jobs", "--all", input="").returncode == 1
+    assert balsam("rm", "jobs", "--all", input="").returncode == 2
     assert names() == ["a"]
 
 

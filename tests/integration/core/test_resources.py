@@ -86,7 +86,7 @@ def test_each_caller_sees_what_is_theirs_alone(site: Record, app: Record):
         assert ids(listed(resource, alice)) == [theirs["id"]]
         reply = resources.update(alice, resource, {mine["id"]: {}})
         assert reply.changed == () and f"no {resource} {mine['id']}" in reply.refused[mine["id"]]
-        assert resources.delete_where(alice, resource, Query(filters={"id": mine["id"]})) == 0
+        assert resources.delete_where(alice, resource, Query(filters={"id": mine["id"]})).deleted == 0
     assert listed("event", alice, job_id=my_job["id"]) == []
     with pytest.raises(NotFoundError):
         add_jobs(app, "x", caller=alice)
@@ -184,7 +184,7 @@ def test_changes_by_filter_reach_all(app: Record):
     reply = resources.update_where(ME, "job", Query(filters={"tags": {"w": "1"}}), {"num_nodes": 3})
     assert len(reply.changed) == 3
     assert {job["num_nodes"] for job in listed("job")} == {3}
-    assert resources.delete_where(ME, "job", Query(filters={"workdir__contains": "a"})) == 1
+    assert resources.delete_where(ME, "job", Query(filters={"workdir__contains": "a"})).deleted == 1
     assert len(listed("job")) == 2
 
 
@@ -226,7 +226,7 @@ def test_new_version_of_an_application_is_counted_and_jobs_follow_its_name(app: 
 
 def test_site_takes_its_applications_and_jobs_along(site: Record, app: Record):
     jobs = add_jobs(app, "a", "b")
-    assert resources.delete_where(ME, "site", Query(filters={"id": site["id"]})) == 1
+    assert resources.delete_where(ME, "site", Query(filters={"id": site["id"]})).deleted == 1
     assert listed("app") == [] and listed("job") == []
     assert listed("event", job_id=ids(jobs)) == []
     assert Site.objects.count() == 1

@@ -1,0 +1,23 @@
+"""The operation: whose job it is, and its explanation."""
+
+from balsam.core.explain.deciding import explain
+from balsam.core.explain.gathering import gather
+from balsam.core.models import BalsamJob
+from balsam.core.owners import own_sites
+from balsam.core.retrying import retrying
+from balsam.exceptions import NotFoundError
+from balsam.schemas.explanations import Explanation
+
+__all__ = ["explanation"]
+
+
+@retrying
+def explanation(caller: int | None, number: int) -> Explanation:
+    """Explain a job of the caller's; raises NotFoundError when there is none of that number."""
+    found = BalsamJob.objects.filter(number=number, site__in=own_sites(caller)).values_list("pk", flat=True).first()
+    if found is None:
+        raise NotFoundError(f"There is no job {number}. `balsam job ls --site all` lists yours.")
+    try:
+        return explain(gather(found))
+    except BalsamJob.DoesNotExist:
+        raise NotFoundError(f"Job {number} has been deleted.") from None
