@@ -14,7 +14,8 @@ __all__ = ["explanation"]
 @retrying
 def explanation(caller: int | None, number: int) -> Explanation:
     """Explain a job of the caller's; raises NotFoundError when there is none of that number."""
-    found = BalsamJob.objects.filter(number=number, site__in=own_sites(caller)).values_list("pk", flat=True).first()
+    mine = BalsamJob.objects.filter(number=number, site__in=own_sites(caller))
+    found = mine.values_list("pk", flat=True).first()
     if found is None:
         raise NotFoundError(f"There is no job {number}. `balsam job ls --site all` lists yours.")
     try:
