@@ -4,6 +4,7 @@ Nothing of the machine's own is touched: keys, configuration and rules for loggi
 the test, and what sshd wants at fixed places it gets in a mount namespace of its own.
 """
 
+import contextlib
 import os
 import shlex
 import shutil
@@ -77,7 +78,8 @@ class Sshd:
     def cut_connections(self) -> None:
         """End every connection, as a network does; new ones are taken."""
         for pid in children_of(self.process.pid):
-            os.kill(pid, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):  # it has just ended by itself
+                os.kill(pid, signal.SIGKILL)
 
     def stop(self) -> None:
         """End the server and its connections."""

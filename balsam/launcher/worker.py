@@ -45,6 +45,7 @@ LEFTOVER_SEC = 2.0
 #: Variables that tell a process which rank of an MPI run it is.
 _OF_A_RANK = (
     *("PMI_RANK", "PMI_SIZE", "PMI_FD", "PMI_PORT", "PMI_ID", "PMI_SPAWNED", "PMI_JOBID", "PMI_LOCAL"),
+    "PMI_HOSTNAME",
     *("PMI_CONTROL", "PMIX_RANK", "PMIX_NAMESPACE", "PMIX_SERVER", "PMIX_ID", "HYDI_", "MPI_LOCAL"),
     *("OMPI_COMM_WORLD_", "OMPI_UNIVERSE_", "PALS_RANKID", "PALS_LOCAL", "ALPS_APP_PE"),
 )

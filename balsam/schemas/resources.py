@@ -325,7 +325,7 @@ _TRANSFER = Resource(
         "state": Filter(kind="text", many=True),
         "direction": Filter(kind="text"),
         "job_state": Filter(kind="state"),
-        "tags": Filter(kind="text", many=True),
+        "tags": Filter(kind="tag", many=True),
     },
     orders=("id", "last_update"),
     verbs=frozenset(("update",)),

@@ -183,7 +183,7 @@ def test_limits_of_the_site_are_kept_when_a_batch_job_is_asked_for(balsam: Balsa
         assert (done.returncode, told in done.stderr) == (2, True), done.output
     assert BatchJob.objects.count() == 0
     submit(2, 60, "debug", "mine", "-p", "mpi:1:role=leader", "-p", "serial:1").check()
-    assert BatchJob.objects.first().partitions[0]["filter_tags"] == {"role": "leader"}
+    assert BatchJob.objects.first().partitions[0].filter_tags == {"role": "leader"}
 
 
 def test_older_forms_of_job_and_app_are_still_there(balsam: Balsam, db: Path):

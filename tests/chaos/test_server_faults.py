@@ -1,6 +1,6 @@
 """Jobs over a server that is restarted, fails, and whose replies get lost: none is lost, none runs twice.
 
-BALSAM_TEST_CAMPAIGN is the number of jobs (default 200), BALSAM_TEST_SEED the seed of the faults.
+BALSAM_TEST_CAMPAIGN is the number of jobs (default 80), BALSAM_TEST_SEED the seed of the faults.
 """
 
 import os
@@ -20,7 +20,7 @@ from tests.launching import lines, script
 from tests.serving import client_file, log_in, served
 from tests.waiting import wait_until
 
-COUNT = int(os.environ.get("BALSAM_TEST_CAMPAIGN", "200"))
+COUNT = int(os.environ.get("BALSAM_TEST_CAMPAIGN", "80"))
 SEED = int(os.environ.get("BALSAM_TEST_SEED", "1"))
 
 

@@ -130,7 +130,7 @@ WEAKNESSES = {
     "W19": Promise(
         "staging by scp and gsiftp was broken, and names went to a shell unquoted",
         (
-            "unit/processing/test_staging.py::test_other_transports_are_refused_clearly"
+            "unit/processing/transfers/test_old_addresses.py::test_what_cannot_be_read_is_refused_clearly"
             " test_every_name_is_staged_in_and_out_and_no_shell_sees_it",
         ),
     ),

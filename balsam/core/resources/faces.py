@@ -1,6 +1,5 @@
 """How each resource lies over its table: rows to records, filters to queries, orders to columns."""
 
-import json
 import re
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -10,9 +9,7 @@ from typing import Any
 
 from django.db import models
 from django.db.models import Q
-from django.db.models.expressions import RawSQL
 
-from balsam.core import sql
 from balsam.core.models import (
     ApplicationDefinition,
     BalsamJob,
@@ -26,6 +23,7 @@ from balsam.core.models import (
 from balsam.core.models.application import full_name
 from balsam.core.models.site import FIRST_SITE
 from balsam.core.owners import own_sites
+from balsam.core.resources.event_rows import event_records, event_says, events_of, is_settled
 from balsam.schemas.resources import Record
 
 __all__ = ["FACES", "Face", "job_record"]
@@ -228,65 +226,6 @@ def _transfer_records(rows: Sequence[TransferItem]) -> list[Record]:
     ]
 
 
-# -- events ------------------------------------------------------------------------------------------
-
-
-def _event_records(rows: Sequence[JobEvent]) -> list[Record]:
-    jobs = {
-        job.pk: job
-        for job in BalsamJob.objects.filter(pk__in={row.job_id for row in rows}).only(
-            "number", "num_nodes", "node_packing_count", "return_code"
-        )
-    }
-    return [
-        {
-            "id": row.pk,
-            "job_id": jobs[row.job_id].number if row.job_id in jobs else None,
-            "timestamp": _time(row.timestamp),
-            "from_state": row.from_state,
-            "to_state": row.to_state,
-            "data": _event_data(row, jobs.get(row.job_id)),
-        }
-        for row in rows
-    ]
-
-
-def _event_data(row: JobEvent, job: BalsamJob | None) -> Record:
-    data: Record = dict(row.data or {})
-    if row.message:
-        data.setdefault("error" if row.to_state == "RUN_ERROR" else "message", row.message)
-    if job is not None and row.to_state == "RUNNING":
-        data.setdefault("num_nodes", job.num_nodes / job.node_packing_count)
-    if job is not None and row.to_state == "RUN_ERROR":
-        data.setdefault("returncode", job.return_code)
-    return data
-
-
-def _is_settled() -> RawSQL:
-    return RawSQL(sql.statement("settled_events"), [], models.BooleanField())
-
-
-def _event_says(pairs: list[str]) -> Q:
-    """Find events by ``key:value`` of their data, in which a message is, too."""
-    query = Q()
-    for key, _, value in (pair.partition(":") for pair in pairs):
-        said = Q(message=value) if key in ("message", "error") else Q()
-        query &= said | Q(data__contains={key: value}) | Q(data__contains={key: _as_json(value)})
-    return query
-
-
-def _as_json(text: str) -> Any:
-    """Read a text as a number or so; itself where it is none."""
-    try:
-        return json.loads(text)
-    except ValueError:
-        return text
-
-
-def _events_of(**lookups: Any) -> Q:
-    return Q(job_id__in=BalsamJob.objects.filter(**lookups).values("pk"))
-
-
 # -- sessions ----------------------------------------------------------------------------------------
 
 
@@ -401,20 +340,20 @@ FACES: Mapping[str, Face] = {
     ),
     "event": Face(
         model=JobEvent,
-        owned=lambda caller: _events_of(site_id__in=_sites_of(caller)),
-        to_records=_event_records,
+        owned=lambda caller: events_of(site_id__in=_sites_of(caller)),
+        to_records=event_records,
         filters={
             "id": _is("pk__in"),
-            "job_id": lambda numbers: _events_of(number__in=numbers),
-            "batch_job_id": lambda ids: _events_of(queued_launch_id__in=ids),
-            "scheduler_id": lambda text: _events_of(queued_launch__scheduler_id=text),
+            "job_id": lambda numbers: events_of(number__in=numbers),
+            "batch_job_id": lambda ids: events_of(queued_launch_id__in=ids),
+            "scheduler_id": lambda text: events_of(queued_launch__scheduler_id=text),
             "tags": lambda pairs: Q(job_id__in=BalsamJob.objects.filter(_tags("tags")(pairs)).values("pk")),
             "timestamp_before": _is("timestamp__lt"),
             "timestamp_after": _is("timestamp__gt"),
             "from_state": _is("from_state"),
             "to_state": _is("to_state"),
-            "after_id": lambda number: Q(pk__gt=number) & Q(_is_settled()),
-            "data": _event_says,
+            "after_id": lambda number: Q(pk__gt=number) & Q(is_settled()),
+            "data": event_says,
         },
         orders={"timestamp": "timestamp", "id": "pk"},
         groups={"from_state": "from_state", "to_state": "to_state"},

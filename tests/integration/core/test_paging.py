@@ -11,11 +11,11 @@ from django.test.utils import CaptureQueriesContext
 from balsam.api import Job
 from balsam.client import Client, resource_client
 from balsam.core import resources
-from balsam.core.models import JobEvent, QueuedLaunch
+from balsam.core.models import JobEvent, QueuedLaunch, TransferItem
 from balsam.exceptions import UsageError
 from balsam.schemas.resources import RESOURCES, Query
 from tests.benchmarks.filling import fill
-from tests.jobs import add_job, add_jobs
+from tests.jobs import add_job, add_jobs, open_session
 
 pytestmark = pytest.mark.usefixtures("db")
 
@@ -45,7 +45,11 @@ def fill_all() -> None:
     for number in range(7):
         started = f"2026-01-0{number + 1}T00:00:00Z" if number % 2 else None
         QueuedLaunch.objects.create(site_id=site, started=started, nodes=1)
-        add_job(name=f"job{number}")
+        job = add_job(name=f"job{number}")
+        TransferItem.objects.create(
+            job=job, direction="in", local_path="a", remote_path="/a", state="pending"
+        )
+        open_session()
 
 
 @pytest.mark.parametrize(("resource", "order"), ORDERS)

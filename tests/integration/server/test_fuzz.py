@@ -75,7 +75,7 @@ def test_no_request_makes_the_server_fail(alice: Http, rows: dict[str, int]):
 
 
 def login_of(who: Http) -> dict[str, str]:
-    return {"Authorization": f"Bearer {who._token}"}
+    return {"Authorization": f"Bearer {who.credentials.token()}"}
 
 
 def send(client: httpx.Client, case: Any, number: int | None, failures: list[str]) -> None:

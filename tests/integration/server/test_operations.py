@@ -22,6 +22,7 @@ from balsam.schemas.sessions import (
     SessionRequest,
     StepClaimRequest,
 )
+from balsam.schemas.transfers import TransferClaimRequest
 from balsam.states import BatchJobEnd, BatchJobState
 from balsam.states import JobState as S
 from tests.serving import log_in
@@ -269,6 +270,8 @@ def test_nothing_reaches_what_belongs_to_another_account(alice: Http, address: s
         "batch_jobs.delete": (one,),
         "batch_jobs.demand": (DemandRequest(site_id=place),),
     }
+    refused["transfers.claim"] = (TransferClaimRequest(session_id=number, limit=1, site_id=place),)
+    refused["transfers.report"] = (number, [])
     harmless = {"sessions.list": [], "batch_jobs.list": [], "sessions.reap": 0}
     assert set(refused) | set(harmless) == set(OPERATIONS)
     before = _rows()

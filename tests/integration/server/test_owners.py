@@ -29,8 +29,22 @@ def make_one_of_each(owner: Http) -> dict[str, int]:
     app = made("/apps/", {"site_id": site, "name": "Hello", "command_template": "true"})
     job = made("/jobs/", {"workdir": "w", "app_id": app})
     batch_job = made("/batch-jobs/", {"site_id": site, **RECORDS["batch_job"]})
+    session = made("/sessions/", {"site_id": site})
+    slots = {"data": {"required": True, "direction": "in", "local_path": "in.dat"}}
+    owner.request("PUT", f"/sites/{site}", json={"transfer_locations": {"far": "rsync://far"}})
+    moving = made("/apps/", {"site_id": site, "name": "Mv", "command_template": "true", "transfers": slots})
+    made("/jobs/", {"workdir": "m", "app_id": moving, "transfers": {"data": "far:/a"}})
+    transfer = owner.request("GET", "/transfers/")["results"][0]["id"]
     event = owner.request("GET", "/events/")["results"][0]["id"]
-    return {"site": site, "app": app, "job": job, "batch_job": batch_job, "event": event}
+    return {
+        "site": site,
+        "app": app,
+        "job": job,
+        "batch_job": batch_job,
+        "event": event,
+        "session": session,
+        "transfer": transfer,
+    }
 
 
 def everything(owner: Http) -> dict[str, Any]:
@@ -41,7 +55,7 @@ def call(who: Http, method: str, path: str, resource: str, ids: dict[str, int]) 
     """Call a route for the row of another, as somebody would who has guessed its id."""
     number = ids[resource]
     if "{" in path:
-        body = {"PUT": {}}.get(method.upper())
+        body = {"PUT": {}, "POST": {"max_num_jobs": 1}}.get(method.upper())
         return who.request(
             method, path.replace("{number}", str(number)), **({} if body is None else {"json": body})
         )
@@ -49,6 +63,7 @@ def call(who: Http, method: str, path: str, resource: str, ids: dict[str, int]) 
         "app": {"site_id": ids["site"]},
         "job": {"app_id": ids["app"], "parent_ids": [ids["job"]]},
         "batch_job": {"site_id": ids["site"]},
+        "session": {"site_id": ids["site"]},
     }
     one = {"id": number}
     sent: dict[tuple[str, str], dict[str, Any]] = {
@@ -77,7 +92,7 @@ def is_nothing(reply: Any) -> bool:
         return reply["count"] == 0 and reply["results"] == []
     if isinstance(reply, dict) and "changed" in reply:
         return reply["changed"] == [] and all("There is no" in why for why in reply["refused"].values())
-    return reply in ({}, {"deleted": 0})
+    return reply in ({}, {"deleted": 0, "refused": {}})
 
 
 @pytest.mark.parametrize("caller", ["nobody", "bob"])

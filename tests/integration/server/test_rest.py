@@ -96,7 +96,7 @@ def test_two_accounts_never_see_each_other(alice: Http, address: str):
     (job,) = Job.objects.bulk_create([new_job(app)])
     bob = log_in(address, "bob")
     for path in ("/sites/", "/apps/", "/jobs/", "/batch-jobs/", "/events/"):
-        assert bob.request("GET", path) == {"count": 0, "results": []}, path
+        assert bob.request("GET", path) == {"count": 0, "results": [], "next": ""}, path
     for path, number in (("/sites/", app.site_id), ("/apps/", app.id), ("/jobs/", job.id)):
         for method, body in (("GET", None), ("PUT", {}), ("DELETE", None)):
             with pytest.raises(NotFoundError):

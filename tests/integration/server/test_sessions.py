@@ -86,7 +86,7 @@ def test_long_lists_of_ids_go_over_http(alice: Http):
 
 def test_login_gives_the_classes_of_its_server(alice: Http):
     app = make_app()
-    login = ClientSettings(api_root=alice.address, token=alice._token)
+    login = ClientSettings(api_root=alice.address, token=alice.credentials.token())
     use_client(Client())
     assert App.objects.filter(site_id=app.site_id).count() == 0
     classes = login.build_client()
