@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from balsam.states import BatchJobState, JobState
+from balsam.states import BatchJobState, JobState, TransferState
 
 __all__ = [
     "SILENT_SEC",
@@ -16,6 +16,7 @@ __all__ = [
     "ProcessFacts",
     "Said",
     "SiteFacts",
+    "TransferFacts",
 ]
 
 #: Longer than that without a heartbeat, and a process is told of as silent; it should come each minute.
@@ -64,6 +65,19 @@ class ParentFacts:
     name: str
     state: JobState
     site: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TransferFacts:
+    """A file or directory that is not where it is to be."""
+
+    number: int
+    #: Where it comes from, or goes to.
+    place: str
+    state: TransferState
+    failures: int = 0
+    #: What was last said of it.
+    message: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,6 +187,8 @@ class Facts:
     is_to_be_cleaned: bool = False
     parents: tuple[ParentFacts, ...] = ()
     num_parents: int = 0
+    #: Those that its state waits for: some of them, the oldest first.
+    transfers: tuple[TransferFacts, ...] = ()
     #: Who has the job.
     holder: ProcessFacts | None = None
     agent: ProcessFacts | None = None

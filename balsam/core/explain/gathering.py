@@ -17,6 +17,7 @@ from balsam.core.explain.facts import (
     ParentFacts,
     ProcessFacts,
     SiteFacts,
+    TransferFacts,
 )
 from balsam.core.explain.runnable import MAX_READY
 from balsam.core.models import (
@@ -27,18 +28,28 @@ from balsam.core.models import (
     QueuedLaunch,
     Session,
     Site,
+    TransferItem,
 )
 from balsam.core.models.session import SERVICE
 from balsam.core.models.site import FIRST_SITE
 from balsam.lib.processes import ProcessIdentity, is_alive
 from balsam.schemas.jobs import output_name
-from balsam.states import BATCH_JOB_END_STATES, RUNNABLE_STATES, BatchJobState, JobState
+from balsam.states import (
+    BATCH_JOB_END_STATES,
+    RUNNABLE_STATES,
+    BatchJobState,
+    JobState,
+    TransferState,
+)
 
 __all__ = ["gather", "job_needs", "site_facts"]
 
 #: Of a job's history; what matters is at its end.
 _EVENTS = 20
 _PARENTS = 50
+_TRANSFERS = 5
+#: State of a job -> which transfers it waits for.
+_DIRECTIONS = {JobState.READY: "in", JobState.POSTPROCESSED: "out"}
 _BATCH_JOBS = 20
 #: What `balsam.core.transitions` notes when a launcher cannot place a job.
 _GIVEN_BACK = "given_back"
@@ -68,6 +79,7 @@ def gather(job_id: uuid.UUID) -> Facts:
         is_to_be_cleaned=job.pending_file_cleanup,
         parents=_parents(job),
         num_parents=JobDependency.objects.filter(child_id=job.pk).count(),
+        transfers=_transfers(job),
         holder=_process(job.session, now, running) if job.session is not None else None,
         agent=next((process for process in processes if process.is_agent), None),
         host=hosts.first() or "",
@@ -85,6 +97,21 @@ def gather(job_id: uuid.UUID) -> Facts:
         ),
         given_back=_given_back(events),
         num_ready=_num_ready(job),
+    )
+
+
+def _transfers(job: BalsamJob) -> tuple[TransferFacts, ...]:
+    direction = _DIRECTIONS.get(JobState(job.state))
+    rows = TransferItem.objects.filter(job_id=job.pk, direction=direction).exclude(state=TransferState.DONE)
+    return tuple(
+        TransferFacts(
+            number=row.pk,
+            place=f"{row.location_alias}:{row.remote_path}" if row.location_alias else row.remote_path,
+            state=TransferState(row.state),
+            failures=row.failures,
+            message=str(row.transfer_info.get("message", "")),
+        )
+        for row in rows.order_by("pk")[:_TRANSFERS]
     )
 
 

@@ -1,7 +1,9 @@
 """Why a job waits for parents, or for a hook or staging: pure."""
 
+from dataclasses import replace
+
 from balsam.core.explain import commands
-from balsam.core.explain.facts import Facts, ParentFacts, ProcessFacts, Said
+from balsam.core.explain.facts import Facts, ParentFacts, ProcessFacts, Said, TransferFacts
 from balsam.core.explain.fitting import left_out
 from balsam.core.explain.words import capital
 from balsam.lib.durations import human_duration
@@ -76,7 +78,22 @@ def _parent_lines(parents: tuple[ParentFacts, ...]) -> tuple[str, ...]:
 
 
 def on_step(facts: Facts) -> Said:
-    """Explain the states in which a hook or staging is next."""
+    """Explain the states in which a hook or staging is next, with the transfers that are waited for."""
+    said = _on_step(facts)
+    if not facts.transfers:
+        return said
+    lines = tuple(_transfer_line(transfer) for transfer in facts.transfers)
+    see = f" `balsam transfer ls --job {facts.job.number}` shows them; `balsam transfer retry` tries at once."
+    return replace(said, details=(*said.details, *lines), next_step=said.next_step + see)
+
+
+def _transfer_line(transfer: TransferFacts) -> str:
+    tries = f", after {transfer.failures} tries that failed" if transfer.failures else ""
+    word = f": {transfer.message}" if transfer.message else "."
+    return f"Transfer {transfer.number}, {transfer.place}, is {transfer.state.value}{tries}{word}"
+
+
+def _on_step(facts: Facts) -> Said:
     if not facts.has_app:
         return no_app(facts)
     what = _STEPS[facts.job.state]

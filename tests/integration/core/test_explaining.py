@@ -56,6 +56,18 @@ def test_ready_job_of_a_site_is_explained_by_what_is_there(theta: Site):
     assert (found.output, found.site) == ("/sites/theta/data/w/job.out", "theta")
 
 
+def test_job_that_waits_for_a_file_names_the_transfer(theta: Site):
+    theta.transfer_locations = {"far": "rsync://far"}
+    theta.save()
+    slots = {"data": {"required": True, "direction": "in", "local_path": "in.dat"}}
+    app = App.objects.create(site_id=theta.id, name="Sum", command_template="true", transfers=slots)
+    job = Job.objects.create("s", app.id, transfers={"data": "far:/a"})
+    assert job.state == "READY"
+    found = job.explain()
+    assert any("far:/a, is pending" in line for line in found.details)
+    assert f"balsam transfer ls --job {job.id}" in found.next_step
+
+
 def test_job_is_followed_through_its_life(db: Path):
     parent = add_job(name="p", workflow="w")
     child = add_job(parent, name="c", workflow="w")

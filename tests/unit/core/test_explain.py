@@ -14,6 +14,7 @@ from balsam.core.explain.facts import (
     ParentFacts,
     ProcessFacts,
     SiteFacts,
+    TransferFacts,
 )
 from balsam.core.explain.fitting import Room, misfit
 from balsam.schemas.explanations import Explanation
@@ -21,6 +22,7 @@ from balsam.schemas.explanations import Reason as R
 from balsam.states import STATES
 from balsam.states import BatchJobState as B
 from balsam.states import JobState as S
+from balsam.states import TransferState as T
 
 THETA = SiteFacts(name="theta", path="/sites/theta")
 HERE = SiteFacts(name="mydb", path="/data/mydb", is_first=True, number=1)
@@ -101,6 +103,23 @@ TABLE: list[tuple[S, dict[str, Any], R, tuple[str, ...], bool]] = [
     (S.STAGED_IN, {"site": HERE}, R.NO_AGENT, ("no service and no launcher", "`balsam service`"), True),
     (S.STAGED_IN, {"agent": AGENT}, R.STEP_WAITS, ("the agent on login4", "preprocess hook"), False),
     (S.READY, {"agent": AGENT}, R.STEP_WAITS, ("staged in",), False),
+    (
+        S.READY,
+        {
+            "agent": AGENT,
+            "transfers": (
+                TransferFacts(
+                    number=4, place="far:/a", state=T.PENDING, failures=2, message="Needs a login."
+                ),
+            ),
+        },
+        R.STEP_WAITS,
+        (
+            "Transfer 4, far:/a, is pending, after 2 tries that failed: Needs a login.",
+            "`balsam transfer ls --job 7`",
+        ),
+        False,
+    ),
     (
         S.RUN_DONE,
         {"agent": AGENT, "events": (event(S.RUN_DONE, "given back: the disk is full", "given_back"),)},
