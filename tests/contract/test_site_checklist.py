@@ -364,7 +364,16 @@ AGENT = {
             "integration/processing/test_processor.py::test_one_bad_job_fails_alone",
         ),
     ),
-    "H3": Promise("transfers are batched, followed, and tried again", ()),
+    "H3": Promise(
+        "transfers are batched, followed, and tried again",
+        (
+            "integration/processing/test_transfers.py"
+            "::test_files_come_in_and_go_out_and_the_job_goes_on"
+            " test_failures_are_tried_again_until_the_budget_is_used_up"
+            " test_two_movers_do_nothing_twice_and_hand_back_what_they_did_not_begin",
+            "chaos/test_transfer_campaign.py::test_nothing_is_lost_or_done_before_its_data_is_whole",
+        ),
+    ),
     "H4": Promise(
         "the elastic queue sizes by a table",
         (
@@ -445,7 +454,13 @@ SCALE = {
     "K2": Promise(
         "many jobs are made in few statements", (f"{_APPS}test_many_jobs_are_made_in_few_statements",)
     ),
-    "K3": Promise("counts and pages of a million jobs", ()),
+    "K3": Promise(
+        "counts and pages of a million jobs",
+        (
+            "integration/core/test_paging.py::test_many_jobs_are_listed_and_counted_by_indexes"
+            " test_queries_read_page_by_page_without_counting",
+        ),
+    ),
     "K4": Promise("a thousand short tasks a second", ()),
     "K5": Promise("a hundred launchers tick", ()),
 }
@@ -528,7 +543,14 @@ WEAKNESSES = {
             "unit/api/test_serializing.py::test_classes_are_read_only_for_the_programs_that_run_them",
         ),
     ),
-    "W13": Promise("a campaign ended with its token", ()),
+    "W13": Promise(
+        "a campaign ended with its token",
+        (
+            "integration/server/test_renewal.py"
+            "::test_token_that_expires_is_renewed_and_the_request_repeated"
+            " test_ten_processes_outlive_many_tokens",
+        ),
+    ),
     "W14": Promise(
         "output was cut off, return codes were not kept, local batch jobs not known",
         (
@@ -547,7 +569,13 @@ WEAKNESSES = {
             f"{_OBJECTS}test_misspelt_names_are_errors_with_the_right_one",
         ),
     ),
-    "W16": Promise("pages and counts cost what the table is long", ()),
+    "W16": Promise(
+        "pages and counts cost what the table is long",
+        (
+            "integration/core/test_paging.py::test_many_jobs_are_listed_and_counted_by_indexes"
+            " test_objects_are_counted_by_each_group",
+        ),
+    ),
     "W17": Promise(
         "nothing worked without a server",
         ("contract/test_docs.py::test_examples_of_the_document_work",),
@@ -566,7 +594,7 @@ ITEMS = {
     **COMMAND_LINE, **SCALE, **WEAKNESSES,
 }  # fmt: skip
 #: Items without a test yet. Only ever take some out.
-UNTESTED = {"H3", "K3", "K4", "K5", "W13", "W16"}
+UNTESTED = {"K4", "K5"}
 
 
 @pytest.mark.parametrize("item", ITEMS)
