@@ -1,6 +1,6 @@
 """Batch jobs: allocations asked of a site's batch system."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -79,24 +79,20 @@ class BatchJob(Model):
     ) -> None:
         """Raise UsageError for what a site does not allow; of queues or projects, none named means any."""
         if allowed_projects and self.project not in allowed_projects:
-            known = ", ".join(allowed_projects)
-            raise UsageError(f"The site does not know the project {self.project!r}. It knows: {known}.")
-        if unknown := sorted(set(self.optional_params) - set(optional_batch_job_params)):
-            known = ", ".join(optional_batch_job_params) or "none"
-            raise UsageError(
-                f"The job template of the site takes no parameter {', '.join(unknown)}. It takes: {known}. "
-                "See optional_batch_job_params in its settings.yml."
-            )
+            raise _unknown("project", self.project, allowed_projects, "allowed_projects")
+        for name in self.optional_params:
+            if name not in optional_batch_job_params:
+                problem = _unknown(
+                    "extra parameter", name, optional_batch_job_params, "optional_batch_job_params"
+                )
+                raise UsageError(f"{problem} Its job template takes no parameter {name}.")
         if allowed_queues:
             self._check_queue(allowed_queues)
 
     def _check_queue(self, queues: Mapping[str, Mapping[str, int]]) -> None:
         limits = queues.get(self.queue)
         if limits is None:
-            raise UsageError(
-                f"The site does not know the queue {self.queue!r}. It knows: {', '.join(queues)}. "
-                "See allowed_queues in its settings.yml."
-            )
+            raise _unknown("queue", self.queue, queues, "allowed_queues")
         for asked, what, key in (
             (self.num_nodes, "nodes", "max_nodes"),
             (self.wall_time_min, "minutes", "max_walltime"),
@@ -117,3 +113,10 @@ def _as_record(part: Any) -> Any:
 
 
 BatchJob.objects = WritableManager(BatchJob)
+
+
+def _unknown(what: str, name: str, known: Iterable[str], key: str) -> UsageError:
+    names = ", ".join(known) or "none"
+    return UsageError(
+        f"The site does not know the {what} {name!r}. It knows: {names}. See {key} in its settings.yml."
+    )

@@ -3,7 +3,7 @@
 import click
 
 from balsam.cli.options import BalsamCommand
-from balsam.cli.queue.limits import check_limits, check_parts, read_part
+from balsam.cli.queue.parts import check_parts, read_part
 from balsam.cli.selection import key_values, one_site, site_option
 from balsam.cli.site.places import is_active
 from balsam.exceptions import UsageError
@@ -58,14 +58,6 @@ def submit(
     partitions = [read_part(text) for text in parts]
     if not job_mode and not partitions:
         raise UsageError("Say how its jobs are started: --job-mode serial, or --job-mode mpi.")
-    check_limits(
-        chosen,
-        queue=queue,
-        project=project,
-        num_nodes=num_nodes,
-        minutes=wall_time_min,
-        params=optional_params,
-    )
     check_parts(partitions, num_nodes)
     batch_job = BatchJob(
         site_id=chosen.id,
