@@ -13,6 +13,7 @@ from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
 import pytest
 from django.db import connections
 from pytest_django import DjangoDbBlocker
@@ -24,11 +25,14 @@ from tests.slurm.cluster import SlurmCluster, why_no_slurm
 
 #: Names the directory of the whole run; xdist workers inherit it.
 RUN_DIR = "BALSAM_TEST_RUN_DIR"
+#: Memory that a run may fill with files: a whole one has taken 3 GB.
+_PLENTY_BYTES = 8 << 30
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Give this test process a home of its own, and configure Django as a user's script does."""
     if RUN_DIR not in os.environ:
+        keep_files_in_memory()
         os.environ[RUN_DIR] = tempfile.mkdtemp(prefix="balsam-tests-")
         config.add_cleanup(remove_run_dir)
     for name in [
@@ -40,6 +44,21 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ["HOME"] = str(home)
     hear_interrupts()
     balsam.setup()
+
+
+def keep_files_in_memory() -> None:
+    """Put temporary files into memory where there is plenty, unless TMPDIR says where they go.
+
+    The tests make and delete files by the hundred thousand. On ext4 each new file then looks past all that
+    were deleted in the last minutes (``recently_deleted`` in the kernel's inode allocator).
+    """
+    memory = Path("/dev/shm")
+    if "TMPDIR" in os.environ or not (memory.is_dir() and os.access(memory, os.W_OK | os.X_OK)):
+        return
+    found = os.statvfs(memory)
+    plenty = min(found.f_bavail * found.f_frsize, psutil.virtual_memory().available) > _PLENTY_BYTES
+    if plenty and not found.f_flag & getattr(os, "ST_NOEXEC", 0):
+        os.environ["TMPDIR"] = tempfile.tempdir = str(memory)
 
 
 def hear_interrupts() -> None:
@@ -67,6 +86,16 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
     report = yield
     report.sections = [(n, text.encode(errors="backslashreplace").decode()) for n, text in report.sections]
     return report
+
+
+@pytest.fixture(autouse=True)
+def same_environment() -> Iterator[None]:
+    """Undo what the code under test does to the environment, as `SiteConfig` names the active site there."""
+    before = dict(os.environ)
+    yield
+    if os.environ != before:
+        os.environ.clear()
+        os.environ.update(before)
 
 
 @pytest.fixture(scope="session")

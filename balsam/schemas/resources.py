@@ -328,6 +328,7 @@ _TRANSFER = Resource(
         "tags": Filter(kind="tag", many=True),
     },
     orders=("id", "last_update"),
+    groups=("state", "direction"),
     verbs=frozenset(("update",)),
 )
 

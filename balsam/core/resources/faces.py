@@ -337,6 +337,7 @@ FACES: Mapping[str, Face] = {
             "tags": _tags("job__tags"),
         },
         orders={"id": "pk", "last_update": "last_update"},
+        groups={"state": "state", "direction": "direction"},
     ),
     "event": Face(
         model=JobEvent,

@@ -212,7 +212,7 @@ def test_every_field_is_changed_by_its_option(
         (("--set", "workdir=/abs"), 4, "relative path"),
         (("--param", "nope=1"), 4, "takes no parameter nope"),
         (("--set-state", "RUNNING"), 4, "Only a launcher sets RUNNING"),
-        (("--on-parent-failure", "cry"), 4, "on_parent_failure"),
+        (("--on-parent-failure", "cry"), 2, "on_parent_failure"),
     ],
 )
 def test_change_that_cannot_be_is_told_of_and_changes_nothing(

@@ -1,6 +1,7 @@
 """A whole launcher in this process, with a client that makes rare things happen."""
 
 import asyncio
+import threading
 from pathlib import Path
 
 import pytest
@@ -12,8 +13,8 @@ from balsam.launcher.head import Head
 from balsam.launcher.options import LauncherOptions
 from balsam.launcher.tally import Tally
 from balsam.platform.nodes import detect_nodes
-from balsam.schemas.jobs import JobSpec
-from balsam.schemas.sessions import ClaimRequest, Outlook, OutlookRequest
+from balsam.schemas.jobs import JobSpec, StepSpec
+from balsam.schemas.sessions import ClaimRequest, Outlook, OutlookRequest, StepClaimRequest
 from tests.jobs import add_app, add_job
 from tests.launching import script
 from tests.waiting import wait_until
@@ -33,9 +34,17 @@ def run_head(client: Client, db: Path, **options: object) -> Tally:
 
 def test_hook_that_begins_while_a_launcher_looks_whether_to_leave_keeps_it(db: Path, tmp_path: Path) -> None:
     go = tmp_path / "go"
+    looking = threading.Event()
 
     class LateClient(Client):
+        def claim_steps(self, request: StepClaimRequest) -> list[StepSpec]:
+            assert looking.wait(30)
+            return super().claim_steps(request)
+
         def outlook(self, request: OutlookRequest) -> Outlook:
+            if not BalsamJob.objects.filter(state="RUN_DONE").exists():
+                return super().outlook(request)
+            looking.set()
             wait_until(lambda: BalsamJob.objects.exclude(session=None).exists() or go.exists())
             found = super().outlook(request)
             go.touch()
