@@ -66,9 +66,11 @@ def parse_version(text: str) -> str:
 
 
 def _installed(names: Sequence[str]) -> Iterator[str]:
-    for directories in (os.environ.get("PATH", os.defpath), str(_beside_python())):
+    """Give all that are on PATH: one that `pip` has put first does not hide the machine's own."""
+    on_path = os.environ.get("PATH", os.defpath).split(os.pathsep)
+    for directory in dict.fromkeys([*filter(None, on_path), str(_beside_python())]):
         for name in names:
-            if executable := shutil.which(name, path=directories):
+            if executable := shutil.which(name, path=directory):
                 yield os.path.abspath(executable)
 
 

@@ -103,6 +103,16 @@ def test_setting_chooses_among_several(machine: Machine) -> None:
     assert detect("SlurmMPICommand") == f"slurm={srun}"
 
 
+def test_launcher_that_another_hides_on_path_serves_the_setting(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", f"{machine.python}::{machine.path}")
+    hiding = machine.install(machine.python / "mpirun", MPICH)
+    hidden = machine.install(machine.path / "mpirun", OPENMPI)
+    assert detect("auto") == f"mpich={hiding}"
+    assert detect("OpenMPICommand") == f"openmpi={hidden}"
+
+
 def test_setting_is_believed_when_the_launcher_does_not_tell_its_kind(machine: Machine) -> None:
     executable = machine.install(machine.path / "mpiexec", "somebody's build of MPICH")
     assert detect("MPICHCommand") == f"mpich={executable}"
