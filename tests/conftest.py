@@ -39,6 +39,7 @@ def pytest_configure(config: pytest.Config) -> None:
         name for name in os.environ if name.startswith("BALSAM_") and not name.startswith("BALSAM_TEST_")
     ]:
         del os.environ[name]
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # or each command compiles all it imports
     home = process_dir() / "home"
     home.mkdir(parents=True, exist_ok=True)
     os.environ["HOME"] = str(home)

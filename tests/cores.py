@@ -10,7 +10,7 @@ import pytest
 from balsam.api import App, BatchJob, EventLog, Job, Site, connection
 from balsam.api.connection import use_client
 from balsam.client import Client
-from tests.serving import client_file, log_in, served
+from tests.serving import client_file, log_in, shared
 
 __all__ = ["CORES", "reached"]
 
@@ -26,18 +26,18 @@ def reached(kind: str, db: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     if kind == OWN:
         yield
         return
-    with served(db) as address:
-        alice, bob = log_in(address, "alice"), log_in(address, "bob")
-        monkeypatch.setenv("BALSAM_CLIENT_PATH", str(client_file(tmp_path, alice)))
-        monkeypatch.delenv("BALSAM_DB_PATH")
-        use_client(Client(alice))
-        try:
-            yield
-            seen = _seen()
-            use_client(Client(bob))
-            assert any(seen) and not any(_seen()), seen
-        finally:
-            connection._clients.pop(os.getpid(), None)
+    address = shared(db)
+    alice, bob = log_in(address, "alice"), log_in(address, "bob")
+    monkeypatch.setenv("BALSAM_CLIENT_PATH", str(client_file(tmp_path, alice)))
+    monkeypatch.delenv("BALSAM_DB_PATH")
+    use_client(Client(alice))
+    try:
+        yield
+        seen = _seen()
+        use_client(Client(bob))
+        assert any(seen) and not any(_seen()), seen
+    finally:
+        connection._clients.pop(os.getpid(), None)
 
 
 def _seen() -> list[int]:

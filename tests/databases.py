@@ -4,6 +4,8 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tests.serving import leave
+
 if TYPE_CHECKING:
     from balsam.postgres import Cluster
 
@@ -21,9 +23,10 @@ def create_database(db_path: Path) -> "Cluster":
 
 
 def discard_database(db_path: Path) -> None:
-    """Stop the server of ``db_path`` and delete the directory."""
+    """Stop what serves ``db_path``, and its Postgres, and delete the directory."""
     from balsam.postgres import Cluster
 
+    leave(db_path)
     Cluster(db_path).stop()
     shutil.rmtree(db_path, ignore_errors=True)
 

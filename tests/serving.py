@@ -8,37 +8,55 @@ from typing import Any
 import yaml
 
 from balsam.client.http import Http
+from balsam.schemas.accounts import SCOPES
 from tests.commands import run_balsam
 
 PASSWORD = "correct horse battery"
 
 
-@contextmanager
-def served(db: Path, settings: Mapping[str, Any] | None = None, **variables: str) -> Iterator[str]:
-    """Serve a database, with settings of logins; gives the address."""
+def shared(db: Path) -> str:
+    """Return the address of a server of a database; it stays, with its default settings, for later tests."""
     from balsam.server import running
 
+    found = running.status(db)
+    if found is None or not found.is_running:
+        from balsam.server.settings import ServerSettings
+
+        found = running.start(db, ServerSettings(port=0))
+    return found.address
+
+
+def leave(db: Path) -> None:
+    """Stop the server that stays, for a test that starts its own."""
+    from balsam.server import running
+
+    running.stop(db)
+
+
+@contextmanager
+def served(db: Path, settings: Mapping[str, Any] | None = None, **variables: str) -> Iterator[str]:
+    """Serve a database by a server of the test's own, with settings of logins; gives the address."""
+    leave(db)
     env = {"BALSAM_DB_PATH": str(db), **variables}
     file = db / "logins.yml"
     if settings is not None:
         file.touch(mode=0o600)
         file.write_text(yaml.safe_dump(dict(settings)))
     run_balsam("server", "up", "--port", 0, env=env).check()
-    found = running.status(db)
-    assert found is not None
     try:
-        yield found.address
+        yield shared(db)
     finally:
-        run_balsam("server", "down", env=env).check()
+        leave(db)
         file.unlink(missing_ok=True)
 
 
 def log_in(address: str, username: str) -> Http:
-    """Register and log in; return the transport."""
-    server = Http(address)
-    server.request("POST", "/auth/password/register", json={"username": username, "password": PASSWORD})
-    reply = server.request("POST", "/auth/password/login", data={"username": username, "password": PASSWORD})
-    return Http(address, reply["access_token"])
+    """Make an account in the active database, and log in without a password: to hash one takes long."""
+    from balsam.core.accounts import account_of_identity
+    from balsam.core.logins import new_login
+
+    account = account_of_identity("tests", username, username)
+    return Http(address, new_login(account.id, "tests", SCOPES).access)
 
 
 def client_file(directory: Path, server: Http) -> Path:

@@ -5,7 +5,7 @@ import re
 import stat
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,14 +18,13 @@ from tests.browsers import browsing, needs_browser
 from tests.commands import run_balsam, script_path
 from tests.logins import client_file_env, logged_in, registered
 from tests.openid import TestProvider
-from tests.serving import PASSWORD, served
+from tests.serving import PASSWORD, served, shared
 from tests.waiting import wait_until
 
 
 @pytest.fixture
-def address(db: Path) -> Iterator[str]:
-    with served(db) as found:
-        yield found
+def address(db: Path) -> str:
+    return shared(db)
 
 
 @pytest.fixture

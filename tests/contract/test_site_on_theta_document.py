@@ -17,6 +17,7 @@ import pytest
 from balsam.selftest.setting_up import make_fake
 from tests.commands import Finished, run_balsam, script_path
 from tests.launching import script
+from tests.serving import leave
 from tests.waiting import wait_until
 
 DOCUMENT = (Path(__file__).parent / "documents" / "site-on-theta.txt").read_text()
@@ -126,6 +127,7 @@ def terminal(
         user = Terminal({**environ, **own}, tmp_path, typed=TYPED[:2])
         yield user
     else:
+        leave(db)
         run_balsam("server", "up", "--port", 0, env=own).check()
         told = run_balsam("server", "status", env=own).check().stdout
         found = re.search(r"https?://\S+\d", told)

@@ -54,7 +54,7 @@ def make_site(here: Path, name: str, machine: str) -> Path:
     text = path.read_text().replace("idle_ttl_sec: 60", "idle_ttl_sec: 0.5")
     text = text.replace("sync_period: 10", "sync_period: 0.5")
     path.write_text(
-        text.replace("\nlauncher:\n", "\nlauncher:\n  compute_node: local\n  mpi_app_launcher: auto\n")
+        text.replace("\nlauncher:\n", "\nlauncher:\n  compute_node: local\n  mpi_app_launcher: mpich\n")
     )
     return here / name
 

@@ -10,8 +10,8 @@ from balsam.core.explain import explanation
 from balsam.core.models import Account
 from balsam.exceptions import NotFoundError, RefusedError
 from balsam.states import JobState as S
-from tests.integration.server.conftest import log_in
 from tests.jobs import claim, open_session, report
+from tests.serving import log_in
 
 
 def test_explanation_is_the_same_over_http_and_of_ones_own_jobs_alone(alice: Http, address: str):

@@ -94,7 +94,8 @@ def test_signing_out_ends_the_login_of_the_browser(address: str):
     assert not Login.objects.exists()
 
 
-def test_guessing_codes_is_held_back(address: str):
+def test_guessing_codes_is_held_back(fresh_address: str):
+    address = fresh_address
     registered(address)
     device = Device(address)
     with signed_in(address) as browser:

@@ -11,7 +11,7 @@ from balsam.core.models import Login, Site, Token
 from tests import http
 from tests.commands import run_balsam
 from tests.logins import bearer, logged_in, registered, renewed
-from tests.serving import PASSWORD, served
+from tests.serving import PASSWORD, leave, served
 
 EVERYTHING = ["read", "submit", "agent", "admin"]
 
@@ -207,7 +207,8 @@ def test_logins_are_listed_and_ended(address: str):
     assert http.delete(f"{address}/auth/tokens/{listed[0]['id']}", headers=bob).status_code == 404
 
 
-def test_who_asks_too_often_is_told_when_to_come_back(address: str):
+def test_who_asks_too_often_is_told_when_to_come_back(fresh_address: str):
+    address = fresh_address
     registered(address)
     codes = [renewed(address, f"balsam_refresh_{n}").status_code for n in range(41)]
     assert codes == [400] * 40 + [429]
@@ -245,6 +246,7 @@ def test_settings_say_how_one_logs_in(db: Path):
 
 
 def test_server_with_settings_that_cannot_be_does_not_come_up(db: Path):
+    leave(db)
     (db / "logins.yml").write_text("methods: [password]\n")
     (db / "logins.yml").chmod(0o644)
     try:

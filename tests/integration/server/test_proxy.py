@@ -18,7 +18,7 @@ from balsam.server import running
 from balsam.server.certificates import ensure_certificate
 from tests.commands import run_balsam
 from tests.jobs import add_job
-from tests.serving import PASSWORD
+from tests.serving import PASSWORD, leave
 from tests.waiting import wait_until
 
 NAME = "balsam.lab.org"
@@ -60,6 +60,7 @@ def proxy(db: Path, tmp_path: Path) -> Iterator[httpx.Client]:
     if nginx is None:
         pytest.skip("nginx is not installed")
     env = {"BALSAM_DB_PATH": str(db)}
+    leave(db)
     run_balsam("server", "up", "--port", 0, "--name", NAME, "--trusted-proxy", "127.0.0.1", env=env).check()
     served = running.status(db)
     assert served is not None

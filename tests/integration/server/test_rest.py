@@ -27,6 +27,7 @@ from balsam.schemas.resources import RESOURCES
 from balsam.states import JobState as S
 from tests.commands import run_balsam
 from tests.jobs import claim, open_session, report
+from tests.logins import logged_in, registered
 from tests.serving import PASSWORD, log_in
 
 
@@ -55,17 +56,18 @@ def test_nothing_is_told_without_a_login(address: str):
         assert "swagger" in plain.get("/docs").text.lower()
 
 
-def test_secrets_are_kept_as_hashes_alone(alice: Http):
-    account = Account.objects.get(username="alice")
+def test_secrets_are_kept_as_hashes_alone(address: str):
+    account = Account.objects.get(username=registered(address))
+    token = logged_in(address)["access_token"]
     assert account.password_hash.startswith("scrypt$") and PASSWORD not in account.password_hash
-    token = alice.credentials.token()
     assert token.startswith("balsam_")
     kept = list(Token.objects.filter(login__account=account).values_list("digest", "login__label"))
     assert len(kept) == 2 and token not in json.dumps(kept)
 
 
-def test_wrong_password_is_refused_at_once_and_guessing_is_held_back(address: str):
-    log_in(address, "alice")
+def test_wrong_password_is_refused_at_once_and_guessing_is_held_back(fresh_address: str):
+    address = fresh_address
+    registered(address, "alice")
     server = Http(address)
     form = {"username": "alice", "password": "wrong"}
     with httpx.Client(base_url=address) as plain:
@@ -78,14 +80,18 @@ def test_wrong_password_is_refused_at_once_and_guessing_is_held_back(address: st
             server.request("POST", "/auth/password/register", json=body)
 
 
-def test_login_ends_when_it_is_revoked(alice: Http):
-    other = alice.request("POST", "/auth/password/login", data={"username": "alice", "password": PASSWORD})
-    second = Http(alice.address, other["access_token"])
+def test_login_ends_when_it_is_revoked(address: str):
+    registered(address)
+    form = {"username": "maria", "password": PASSWORD}
+    first, second = (
+        Http(address, Http(address).request("POST", "/auth/password/login", data=form)["access_token"])
+        for _ in range(2)
+    )
     logins = second.request("GET", "/auth/tokens")
     assert len(logins) == 2 and "balsam on" in logins[0]["label"]
     second.request("DELETE", f"/auth/tokens/{logins[1]['id']}")
     with pytest.raises(LoginNeededError, match="balsam login"):
-        alice.request("GET", "/auth/password/me")
+        first.request("GET", "/auth/password/me")
     second.request("POST", "/auth/logout")
     with pytest.raises(LoginNeededError):
         second.request("GET", "/auth/password/me")

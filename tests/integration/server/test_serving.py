@@ -21,7 +21,7 @@ from balsam.server import running
 from balsam.server.logs import start_logging
 from tests.commands import run_balsam, script_path
 from tests.databases import discard_database
-from tests.serving import PASSWORD, log_in
+from tests.serving import PASSWORD, leave, log_in
 from tests.waiting import wait_until
 
 
@@ -214,7 +214,6 @@ def test_who_waits_is_let_go_and_requests_under_way_are_finished(address: str, d
         assert waits[1].result(timeout=60).status_code == 200
     wait_until(lambda: not is_alive(served.process), 60)
     lock.close()
-    run_balsam("server", "up", "--port", 0, env={"BALSAM_DB_PATH": str(db)}).check()
 
 
 def waiting_for_locks(db: Path) -> int:
@@ -246,6 +245,7 @@ def test_a_log_that_has_grown_is_set_aside(tmp_path: Path, monkeypatch: pytest.M
 
 
 def test_only_a_trusted_proxy_says_where_a_request_comes_from(db: Path):
+    leave(db)
     env = {"BALSAM_DB_PATH": str(db)}
 
     def codes(*options: str) -> list[int]:

@@ -8,8 +8,8 @@ from balsam.client import Client
 from balsam.client.http import Http
 from balsam.config import ClientSettings
 from balsam.exceptions import NotFoundError, RefusedError, UsageError
-from tests.integration.server.conftest import log_in
 from tests.integration.server.test_rest import make_app, new_job
+from tests.serving import log_in
 
 
 def test_session_over_http_takes_jobs_and_tells_of_their_runs(alice: Http):
