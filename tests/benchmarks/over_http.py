@@ -1,4 +1,4 @@
-"""No-op jobs per second of a launcher of a site: through a server, against one's own database."""
+"""No-op jobs per second of a launcher of a site: through a server, against one's own database, and xargs."""
 
 import os
 from pathlib import Path
@@ -8,6 +8,7 @@ from balsam.api.connection import use_client
 from balsam.client import Client
 from balsam.core.models import BalsamJob, process_job_times
 from tests.benchmarks.figures import Figure
+from tests.benchmarks.floors import xargs_rate
 from tests.benchmarks.scratch import run_launcher, scratch_database
 from tests.commands import run_balsam
 from tests.serving import client_file, log_in, served
@@ -27,12 +28,13 @@ def over_http(jobs: int) -> Figure:
             for turn in range(3):
                 own.append(_rate(Client(), {}, directory / f"own{turn}", jobs))
                 http.append(_rate(alice, {**login, "BALSAM_DB_PATH": ""}, directory / f"http{turn}", jobs))
+        floor = xargs_rate(jobs)
     ratio = max(http) / max(own)
     return Figure(
         "http",
         jobs,
         {"jobs_per_sec": max(http)},
-        floor={"own_database_jobs_per_sec": max(own)},
+        floor={"own_database_jobs_per_sec": max(own), "xargs_per_sec": floor},
         ratio=ratio,
         is_reached=ratio >= GOAL,
         goal=f"ratio >= {GOAL}",
