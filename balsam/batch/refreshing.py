@@ -10,6 +10,7 @@ from pathlib import Path
 
 from balsam.batch.cancelling import cancel_again
 from balsam.batch.desk import Desk, open_desk
+from balsam.batch.last_words import with_last_words
 from balsam.batch.searching import PATIENCE_SEC, VANISH_SEC, Found, find_by_marker, since_when
 from balsam.exceptions import BalsamError
 from balsam.platform.scheduler import History, Listing, PastBatchJob, QueuedBatchJob
@@ -47,7 +48,7 @@ def refresh(desk: Desk) -> Refreshed:
             problem = history.problem
         observations += [_absence(desk, info, listing, history) for info in absent]
     _adopt(desk, infos, listing)
-    reply = desk.client.observe_batch_jobs(observations, desk.site_id)
+    reply = desk.client.observe_batch_jobs(with_last_words(desk, infos, observations), desk.site_id)
     listed = [info for info in infos if info.scheduler_id in listing.jobs]
     cancel_again(desk, listed)
     twins = _cancel_twins(desk, listed, listing)

@@ -5,9 +5,9 @@ import time
 
 from balsam.launcher.channel import Message
 from balsam.launcher.crew_member import CrewMember
-from balsam.launcher.job_output import last_lines
 from balsam.launcher.ledger import Ending, Ledger
 from balsam.launcher.tally import Tally
+from balsam.lib.file_end import last_lines
 
 __all__ = ["JobNews"]
 

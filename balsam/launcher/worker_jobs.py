@@ -14,13 +14,13 @@ from dataclasses import dataclass
 from balsam.exceptions import JobStartError
 from balsam.launcher import start_errors
 from balsam.launcher.commands import JobCommands
-from balsam.launcher.job_output import output_tail
 from balsam.launcher.node_checks import NodeChecks
 from balsam.launcher.pending import PendingQueue
 from balsam.launcher.placement import Allocation, Placement
 from balsam.launcher.python_runs import PythonRuns
 from balsam.launcher.runner import Ended, Runner
 from balsam.launcher.worker_events import Outbox
+from balsam.lib.file_end import output_tail
 from balsam.schemas.jobs import JobSpec
 
 __all__ = ["WorkerJobs"]

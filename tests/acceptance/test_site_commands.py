@@ -9,6 +9,7 @@ import pytest
 
 from balsam.api import App, BatchJob, Job, Site
 from balsam.config.site_dir import SiteDir, write_site_file
+from balsam.core import batch_jobs
 from balsam.states import JobState as S
 from tests.commands import Finished, run_balsam
 from tests.jobs import claim, open_session, report
@@ -158,6 +159,18 @@ def test_batch_job_is_asked_for_listed_and_ended(balsam: Balsam, tutorial: Site)
     assert "Marked BatchJob" in balsam("queue", "term", batch_job.id).check().stdout
     assert balsam("queue", "term", "4711").returncode == 3
     assert BatchJob.objects.get(id=batch_job.id).state != "pending_submission"
+
+
+def test_listing_says_why_a_batch_job_came_to_nothing(balsam: Balsam, tutorial: Site):
+    balsam(
+        *["queue", "submit", "--site", "2", "-n", "1", "-t", "5", "-q", "debug", "-A", "p", "-j", "mpi"]
+    ).check()
+    (batch_job,) = BatchJob.objects.all()
+    assert balsam("queue", "ls").check().stderr == ""
+    batch_jobs.refuse_submission(batch_job.id, "Invalid account")
+    told = balsam("queue", "ls", "--history").check().stderr
+    assert told == f"Batch job {batch_job.id}: failed: Invalid account\n"
+    assert balsam("queue", "ls", "--history", "-o", "json").check().stderr == ""
 
 
 def test_limits_of_the_site_are_kept_when_a_batch_job_is_asked_for(balsam: Balsam, tutorial: Site):

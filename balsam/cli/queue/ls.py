@@ -1,5 +1,7 @@
 """`balsam queue ls`: list the batch jobs of sites."""
 
+from collections.abc import Mapping
+
 import click
 
 from balsam.cli.display import Column, OutputFormat, display, output_option
@@ -50,3 +52,14 @@ def ls(
     rows = [{**b.display_dict(), "site": sites.get(b.site_id, "")} for b in found]
     more = [Column("status_info"), Column("start_time"), Column("end_time")] if verbose else []
     display(rows, [*_COLUMNS, *more], output)
+    if output is OutputFormat.TABLE:
+        for row in rows:
+            if why := _why(row["status_info"]):
+                click.echo(f"Batch job {row['id']}: {why}", err=True)
+
+
+def _why(info: Mapping[str, str]) -> str:
+    """Say why a batch job waits or has failed; '' for one that goes its way, or was cancelled."""
+    if info.get("end") == "cancelled":
+        return ""
+    return ": ".join(info[name] for name in ("end", "reason") if name in info) if "reason" in info else ""

@@ -85,6 +85,15 @@ def test_a_launcher_runs_the_jobs(scheduler: str, balsam_cli: Callable[..., Fini
     assert set(BalsamJob.objects.values_list("state", flat=True)) == {"JOB_FINISHED"}, history
 
 
+def test_a_launcher_that_cannot_start_says_why(desk: Desk, local_queue: Path):
+    (local_queue / "sleep.tmpl").write_text("#!/bin/sh\n{{ launcher_cmd }} --job-mode=magic\n")
+    info = submitted(desk)
+    wait_until(lambda: now(desk, info).state is B.FINISHED, 90)
+    ended = now(desk, info)
+    assert ended.end in (BatchJobEnd.FAILED, BatchJobEnd.VANISHED)
+    assert f"qlaunch{info.batch_job_id}." in ended.reason and "magic" in ended.reason
+
+
 def test_a_batch_job_is_seen_running_and_cancelled(desk: Desk):
     info = submitted(desk)
     wait_until(lambda: now(desk, info).state is B.RUNNING, 60)

@@ -23,9 +23,9 @@ from balsam.config import InvalidSettings, Settings, SiteConfig
 from balsam.config.site_dir import SiteDir, find_site_dir, write_site_file
 from balsam.config.site_record import settings_record
 from balsam.config.site_settings import ElasticQueueSettings, FileCleanerSettings, QueueMaintainerSettings
-from balsam.launcher.job_output import last_lines
 from balsam.launcher.options import LauncherOptions
 from balsam.launcher.surroundings import in_surroundings
+from balsam.lib.file_end import last_lines
 from balsam.platform.machines import load_machine
 from balsam.platform.nodes import Node
 from balsam.platform.scheduler.contract import BackfillWindow

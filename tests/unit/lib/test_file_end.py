@@ -1,7 +1,7 @@
 import os
 from pathlib import Path
 
-from balsam.launcher.job_output import last_lines, output_tail
+from balsam.lib.file_end import last_lines, output_tail
 
 
 def test_last_lines_are_returned(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Read the end of a job's output, whatever the job has made of the file."""
+"""Read the end of a file of a job or batch job, whatever has been made of the file."""
 
 import os
 import stat
