@@ -4,6 +4,7 @@ Only what may pass is sent again: broken connections, 429 and 5xx, with pauses t
 for all. Objects are made with a key, so that a request whose reply was lost makes nothing twice.
 """
 
+import itertools
 import logging
 import os
 import random
@@ -40,20 +41,34 @@ _LONG_PATIENCE_SEC = 600.0
 _LONGEST_PAUSE_SEC = 10.0
 _CONNECT_SEC = 6.2
 _READ_SEC = 120.0
-#: Of launchers and agents, which have to end in time: to connect, read, write, and find a connection.
-_OPERATION_SEC = (_CONNECT_SEC, 30.0, 30.0, 30.0)
+#: Of launchers and agents, which have to end in time.
+_OPERATION_SEC = 30.0
+#: Seconds to connect, read, write, and find a connection.
+_Timeouts = tuple[float, float, float, float]
 
 
 class Http:
-    """A server at an address, for whoever a token belongs to."""
+    """A server at an address, for whoever a token belongs to.
+
+    ``settings`` are those of its login: how long to wait, how often to ask, and whom to believe.
+    """
 
     def __init__(
-        self, address: str, token: str | Credentials = "", *, sleep: Callable[[float], None] = time.sleep
+        self,
+        address: str,
+        token: str | Credentials = "",
+        *,
+        settings: ClientSettings | None = None,
+        sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self.address = address.rstrip("/")
         self.credentials = FixedToken(token) if isinstance(token, str) else token
+        self._settings = settings or ClientSettings(api_root=self.address)
+        self._read_sec = self._settings.read_timeout or _READ_SEC
         self._sleep = sleep
         self._patience_sec = _PATIENCE_SEC
+        #: In the place of that time, where the settings say so.
+        self._retries = self._settings.retry_count
         self._clients: dict[int, httpx.Client] = {}
 
     # -- operations ----------------------------------------------------------------------------------
@@ -71,9 +86,8 @@ class Http:
         if OPERATIONS[name].makes:
             headers |= _new_key()
         body = codec.encode_arguments(name, args, kwargs)
-        answer = self.send(
-            "POST", f"/operations/{name}", content=body, headers=headers, timeout=_OPERATION_SEC
-        )
+        timeout = self._timeouts(min(self._read_sec, _OPERATION_SEC))
+        answer = self.send("POST", f"/operations/{name}", content=body, headers=headers, timeout=timeout)
         try:
             return codec.decode_reply(name, answer.content)
         except ValueError as error:
@@ -149,12 +163,13 @@ class Http:
     def _poll(self, after: int, timeout_sec: float) -> tuple[list[str], int]:
         """Wait for notices after a number; return their topics, and the number of the last."""
         params = {"after": after, "timeout_sec": timeout_sec}
-        reply = self.request("GET", "/notices", params=params)
+        timeout = self._timeouts(self._read_sec + timeout_sec)
+        reply = self.request("GET", "/notices", params=params, timeout=timeout)
         return reply["topics"], reply["last"]
 
     def set_patience(self, is_patient: bool) -> None:
         """Send requests again for long, as one does whose jobs run meanwhile; or not at all."""
-        self._patience_sec = _LONG_PATIENCE_SEC if is_patient else 0.0
+        self._patience_sec, self._retries = _LONG_PATIENCE_SEC if is_patient else 0.0, None
 
     def close(self) -> None:
         """Do nothing: the threads of a process share its connections."""
@@ -201,7 +216,7 @@ class Http:
 
         headers = {**options.pop("headers", {}), **({"Authorization": f"Bearer {token}"} if token else {})}
         waited_sec, longest_sec, told = 0.0, 0.5, None
-        while True:
+        for sent_again in itertools.count():
             try:
                 answer = self._client().request(method, path, headers=headers, **options)
             except httpx.TransportError as error:
@@ -213,12 +228,17 @@ class Http:
                     break
                 problem, told = str(error_of(answer)), answer.headers.get("Retry-After")
             pause_sec = _pause_sec(longest_sec, told)
-            if waited_sec + pause_sec > self._patience_sec:
+            is_over = waited_sec + pause_sec > self._patience_sec
+            if is_over if self._retries is None else sent_again >= self._retries:
                 raise ServerUnreachable(problem)
             logger.warning("%s It is asked again in %.1f s.", problem, pause_sec)
             self._sleep(pause_sec)
             waited_sec, longest_sec = waited_sec + pause_sec, 2 * longest_sec
         return answer
+
+    def _timeouts(self, read_sec: float) -> _Timeouts:
+        """Return how long to wait for what, where an answer may take so long."""
+        return (self._settings.connect_timeout or _CONNECT_SEC, read_sec, read_sec, read_sec)
 
     def _client(self) -> "httpx.Client":
         """Return the client of this process: connections do not outlive a fork."""
@@ -228,16 +248,18 @@ class Http:
 
         if os.getpid() not in self._clients:
             headers = {"User-Agent": f"balsam on {os.uname().nodename}"}
-            timeout = httpx.Timeout(_READ_SEC, connect=_CONNECT_SEC)
             self._clients[os.getpid()] = httpx.Client(
-                base_url=self.address, headers=headers, timeout=timeout, verify=trust()
+                base_url=self.address,
+                headers=headers,
+                timeout=self._timeouts(self._read_sec),
+                verify=trust(self._settings.ca_file),
             )
         return self._clients[os.getpid()]
 
 
 def server_of(login: ClientSettings) -> Http:
     """Return the server of a stored login, which is renewed in its file when it is over."""
-    return Http(login.api_root, StoredLogin(login))
+    return Http(login.api_root, StoredLogin(login), settings=login)
 
 
 def _pause_sec(longest_sec: float, told: str | None) -> float:

@@ -4,18 +4,17 @@ import os
 import ssl
 from pathlib import Path
 
-from balsam.config.client_file import ClientSettings
 from balsam.exceptions import ConfigError
 
 __all__ = ["trust"]
 
 
-def trust() -> ssl.SSLContext | bool:
-    """Return how httpx is to verify: by BALSAM_CA_FILE, else by the ca_file of client.yml, else as usual.
+def trust(ca_file: str = "") -> ssl.SSLContext | bool:
+    """Return how httpx is to verify: by BALSAM_CA_FILE, else by the file that a login names, else as usual.
 
     Raises ConfigError for a file that is none.
     """
-    name = os.environ.get("BALSAM_CA_FILE", "") or _remembered()
+    name = os.environ.get("BALSAM_CA_FILE", "") or ca_file
     if not name:
         return True
     try:
@@ -24,8 +23,3 @@ def trust() -> ssl.SSLContext | bool:
         raise ConfigError(
             f"Cannot read certificates from {name}, the file of BALSAM_CA_FILE: {error}."
         ) from error
-
-
-def _remembered() -> str:
-    login = ClientSettings.load_from_file()
-    return "" if login is None else login.ca_file

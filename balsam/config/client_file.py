@@ -4,7 +4,7 @@ import importlib
 import logging
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -17,9 +17,11 @@ __all__ = ["ClientSettings", "client_path"]
 
 logger = logging.getLogger(__name__)
 
-_KEYS = ("api_root", "username", "token", "token_expiry", "refresh_token", "ca_file")
+_TEXTS = ("username", "token", "refresh_token", "ca_file")
+_NUMBERS = ("connect_timeout", "read_timeout", "retry_count")
+_KEYS = ("api_root", "token_expiry", *_TEXTS, *_NUMBERS)
 #: Of older programs: without meaning here, and no mistake.
-_OLD_KEYS = ("client_class", "connect_timeout", "read_timeout", "retry_count")
+_OLD_KEYS = ("client_class",)
 
 
 def client_path() -> Path:
@@ -48,6 +50,11 @@ class ClientSettings:
     refresh_token: str = field(default="", repr=False)
     #: Of the authority that has signed the server's certificate; '': one that the system trusts.
     ca_file: str = field(default_factory=_chosen_ca_file)
+    #: Seconds to wait for a connection, and for an answer; None: as usual.
+    connect_timeout: float | None = None
+    read_timeout: float | None = None
+    #: How often a request is sent again; None: for some time.
+    retry_count: int | None = None
     #: What else the file says; it is kept.
     others: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
@@ -60,12 +67,14 @@ class ClientSettings:
         try:
             values = yaml.safe_load(path.read_text(encoding="utf-8"))
             expiry = values.get("token_expiry")
-            texts = {key: str(values.get(key) or "") for key in ("username", "token", "refresh_token")}
+            texts = {key: str(values.get(key) or "") for key in _TEXTS}
             found = cls(
                 api_root=str(values["api_root"]),
                 token_expiry=None if expiry is None else _aware(expiry),
                 others={key: value for key, value in values.items() if key not in _KEYS},
-                ca_file=str(values.get("ca_file") or ""),
+                connect_timeout=_seconds(values, "connect_timeout"),
+                read_timeout=_seconds(values, "read_timeout"),
+                retry_count=_count(values, "retry_count"),
                 **texts,
             )
         except FileNotFoundError:
@@ -90,6 +99,17 @@ class ClientSettings:
         connection = importlib.import_module("balsam.api.connection")
         return connection.log_in_with(self)
 
+    @classmethod
+    def at(cls, address: str, known: "ClientSettings | None") -> "ClientSettings":
+        """Return what is ``known`` of a server, with nobody logged in."""
+        if known is None or known.api_root.rstrip("/") != address.rstrip("/"):
+            return cls(api_root=address)
+        return replace(known.logged_out(), ca_file=_chosen_ca_file() or known.ca_file)
+
+    def logged_out(self) -> "ClientSettings":
+        """Return the same without tokens."""
+        return replace(self, token="", token_expiry=None, refresh_token="")
+
     def save_to_file(self, path: Path | None = None) -> Path:
         """Write the file, which only this user may read; return where."""
         import yaml
@@ -103,6 +123,7 @@ class ClientSettings:
             "token_expiry": None if self.token_expiry is None else self.token_expiry.isoformat(),
             "refresh_token": self.refresh_token,
             **({"ca_file": self.ca_file} if self.ca_file else {}),
+            **{key: value for key in _NUMBERS if (value := getattr(self, key)) is not None},
             **self.others,
         }
         write_atomically(path, yaml.safe_dump(values, sort_keys=False), mode=0o600)
@@ -111,6 +132,24 @@ class ClientSettings:
 
 def _unreadable(path: Path, why: str) -> ConfigError:
     return ConfigError(f"Cannot read {path}: {why}. `balsam login --force` writes it anew.")
+
+
+def _seconds(values: Mapping[str, Any], key: str) -> float | None:
+    """Read a number of seconds; raises ValueError."""
+    value = values.get(key)
+    if value is None:
+        return None
+    if not isinstance(value, int | float) or isinstance(value, bool) or not 0 < value < float("inf"):
+        raise ValueError(f"{key} is {value!r}, and no number of seconds")
+    return float(value)
+
+
+def _count(values: Mapping[str, Any], key: str) -> int | None:
+    """Read a whole number; raises ValueError."""
+    value = values.get(key)
+    if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < 0):
+        raise ValueError(f"{key} is {value!r}, and no whole number")
+    return value
 
 
 def _aware(told: object) -> datetime:

@@ -96,7 +96,6 @@ def revoke(login_ids: tuple[int, ...]) -> None:
 def token(scopes: tuple[str, ...], site: str | None, days: float, label: str, save: Path | None) -> None:
     """Make one, and show it this once."""
     from balsam.client.credentials import with_tokens
-    from balsam.config.client_file import ClientSettings
 
     if not scopes:
         raise UsageError(f"Name what it is for: --scope {', --scope '.join(SCOPES)}.")
@@ -108,7 +107,7 @@ def token(scopes: tuple[str, ...], site: str | None, days: float, label: str, sa
         click.echo(made["access_token"])
         click.echo(f"It lasts until {made['expiration'][:16]} UTC, and is not shown again.", err=True)
         return
-    with_tokens(ClientSettings(api_root=login.api_root, username=login.username), made).save_to_file(save)
+    with_tokens(login, made).save_to_file(save)
     click.echo(f"Wrote {save}. Programs use it with BALSAM_CLIENT_PATH={save}")
 
 

@@ -1,12 +1,16 @@
 """`balsam register`, `login` and `logout`."""
 
-from typing import Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from balsam.cli.logins.asking import address_of, answer, secret, warn_if_in_the_clear
 from balsam.cli.options import BalsamCommand
 from balsam.exceptions import ConfigError, LoginNeededError, UsageError
+
+if TYPE_CHECKING:
+    from balsam.config.client_file import ClientSettings
 
 __all__ = ["login", "logout", "register"]
 
@@ -31,12 +35,13 @@ def register(address: str | None, username: str | None) -> None:
     if password != secret("Confirm Password"):
         raise UsageError("The passwords are not the same. Nothing was registered.")
     body = {"username": name, "password": password}
-    server = Http(where)
+    settings = ClientSettings.at(where, known)
+    server = Http(where, settings=settings)
     server.set_patience(False)
     made = server.request("POST", "/auth/password/register", json=body)
     click.echo(f"Registration success! {made}")
     if known is None or not known.token:  # `balsam login` offers this address
-        ClientSettings(api_root=where, username=name).save_to_file()
+        replace(settings, username=name).save_to_file()
     click.echo(f"Now log in: balsam login --url {where}")
 
 
@@ -53,6 +58,7 @@ def register(address: str | None, username: str | None) -> None:
 def login(url: str | None, username: str | None, method: str | None, force: bool) -> None:
     """Ask what was not given, log in, and remember the login."""
     from balsam.client.http import Http
+    from balsam.config.client_file import ClientSettings
 
     if method == "device" and username:
         raise UsageError("--username goes with a password: the browser asks who you are.")
@@ -62,7 +68,8 @@ def login(url: str | None, username: str | None, method: str | None, force: bool
         click.echo(f"{told} Use --force to renew it.")
         return
     where = address_of(url or answer("Balsam server address", known.api_root if known else ""))
-    server = Http(where)
+    settings = ClientSettings.at(where, known)
+    server = Http(where, settings=settings)
     server.set_patience(False)
     chosen = method or ("password" if username else server.request("GET", "/auth/how")[0])
     if chosen == "device":
@@ -74,17 +81,17 @@ def login(url: str | None, username: str | None, method: str | None, force: bool
         warn_if_in_the_clear(where)
         form = {"username": name, "password": secret("Balsam password")}
         reply = server.request("POST", "/auth/password/login", data=form)
-    _keep(where, reply)
+    _keep(settings, reply)
 
 
-def _keep(where: str, reply: dict[str, Any]) -> None:
+def _keep(settings: "ClientSettings", reply: dict[str, Any]) -> None:
     """Remember a login, and say so."""
     from balsam.client.credentials import with_tokens
     from balsam.client.http import Http
-    from balsam.config.client_file import ClientSettings
 
-    me = Http(where, reply["access_token"]).request("GET", "/auth/password/me")
-    made = with_tokens(ClientSettings(api_root=where, username=me["username"]), reply)
+    where = settings.api_root
+    me = Http(where, reply["access_token"], settings=settings).request("GET", "/auth/password/me")
+    made = with_tokens(replace(settings, username=me["username"]), reply)
     path = made.save_to_file()
     click.echo(f"Logged In as {made.username} at {where}; the login is kept in {path}.")
 
@@ -115,8 +122,6 @@ def _is_good(known: Any) -> bool:
 @click.command(cls=BalsamCommand, help="End the login at the server.", examples=["balsam logout"])
 def logout() -> None:
     """Revoke the login, and forget it."""
-    from dataclasses import replace
-
     from balsam.cli.logins.auth import stored_login
     from balsam.client.http import server_of
 
@@ -125,5 +130,5 @@ def logout() -> None:
         server_of(settings).request("POST", "/auth/logout")
     except LoginNeededError:
         click.echo("The login was over already.")
-    replace(settings, token="", token_expiry=None, refresh_token="").save_to_file()
+    settings.logged_out().save_to_file()
     click.echo(f"Logged out of {settings.api_root}.")

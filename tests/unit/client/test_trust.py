@@ -17,8 +17,6 @@ def client_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_public_authorities_are_trusted_where_nothing_is_said():
     assert trust() is True
-    ClientSettings(api_root="https://balsam.lab").save_to_file()
-    assert trust() is True
 
 
 def test_a_login_remembers_the_file_of_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
@@ -31,7 +29,7 @@ def test_a_login_remembers_the_file_of_the_environment(tmp_path: Path, monkeypat
     monkeypatch.delenv("BALSAM_CA_FILE")
     login = ClientSettings.load_from_file()
     assert login is not None and login.ca_file == str(tmp_path / "tls" / "ca.pem")
-    assert isinstance(context := trust(), ssl.SSLContext) and len(context.get_ca_certs()) == 1
+    assert isinstance(context := trust(login.ca_file), ssl.SSLContext) and len(context.get_ca_certs()) == 1
 
 
 def test_a_file_without_certificates_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
