@@ -4,12 +4,12 @@ import logging
 from collections.abc import Callable, Sequence
 
 from balsam.agent.elastic_sizing import Load, size_of
-from balsam.agent.site_queue import ASKED_BY
 from balsam.batch import Desk, cancel
 from balsam.client import Client
 from balsam.config.site_settings import ElasticQueueSettings, Settings
 from balsam.platform.scheduler.contract import BackfillWindow
 from balsam.schemas.batch_jobs import BatchJobInfo, BatchJobRequest, DemandRequest
+from balsam.schemas.batch_limits import ASKED_BY
 from balsam.schemas.resources import Query
 from balsam.states import BatchJobState
 

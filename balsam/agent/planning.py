@@ -11,14 +11,13 @@ from dataclasses import dataclass, field
 from balsam.agent.shapes import Packed, Shape, Work, pack
 from balsam.config.queue_policy import Band, QueueRule
 from balsam.schemas.batch_jobs import BatchJobInfo, BatchJobRequest
+from balsam.schemas.batch_limits import ASKED_QUEUE
 from balsam.states import BatchJobState
 
-__all__ = ["ASKED_QUEUE", "PAD_MIN", "Plan", "QueueState", "make_plan"]
+__all__ = ["PAD_MIN", "Plan", "QueueState", "make_plan"]
 
 #: Of a launch, for its start and its end.
 PAD_MIN = 5
-#: Parameter of a launch: the queue it was meant for, whatever queue the scheduler puts it into.
-ASKED_QUEUE = "asked_queue"
 
 
 @dataclass(frozen=True, slots=True)

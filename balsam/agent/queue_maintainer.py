@@ -3,10 +3,10 @@
 import logging
 from collections.abc import Callable
 
-from balsam.agent.site_queue import ASKED_BY
 from balsam.client import Client
 from balsam.config.site_settings import QueueMaintainerSettings, Settings
 from balsam.schemas.batch_jobs import BatchJobRequest
+from balsam.schemas.batch_limits import ASKED_BY
 
 __all__ = ["QueueMaintainer"]
 

@@ -7,13 +7,15 @@ from balsam.agent.health import Board
 from balsam.agent.sync import SchedulerSync
 from balsam.batch import Desk, submit
 from balsam.client import Client
+from balsam.config.site_record import limits_record
 from balsam.config.site_settings import SchedulerSettings, Settings
 from balsam.exceptions import BalsamError
 from balsam.platform.scheduler import QueuedBatchJob
 from balsam.schemas.batch_jobs import BatchJobInfo
+from balsam.schemas.batch_limits import BatchLimits
 from balsam.states import BatchJobState
 
-__all__ = ["SiteQueue", "refusal"]
+__all__ = ["SiteQueue"]
 
 logger = logging.getLogger(__name__)
 
@@ -43,6 +45,7 @@ class SiteQueue:
         self._site_id = site_id
         self._settings = settings
         self._rules = settings.scheduler or SchedulerSettings()
+        self._limits = BatchLimits(**limits_record(self._rules))
         self._open_desk = open_desk
         self._sync = sync
         self._board = board
@@ -56,7 +59,7 @@ class SiteQueue:
             if self._is_stopped:
                 break
             if info.submit_began is None:
-                if problem := refusal(info, self._rules):
+                if problem := self._limits.refusal(info):
                     self._client.refuse_submission(info.batch_job_id, problem)
                     logger.warning("Batch job %d is refused: %s", info.batch_job_id, problem)
                     continue
@@ -116,32 +119,9 @@ class SiteQueue:
             logger.info("Batch job %d: the scheduler has it as %s", info.batch_job_id, after.scheduler_id)
 
 
-def refusal(info: BatchJobInfo, rules: SchedulerSettings) -> str:
-    """Say what of a batch job the settings of the site do not allow; '' when all is fine."""
-    if rules.allowed_projects and info.project not in rules.allowed_projects:
-        return f"The site allows the projects {', '.join(rules.allowed_projects)}, not {info.project}"
-    if unknown := sorted(set(info.optional_params) - {*rules.optional_batch_job_params, *_OWN_PARAMS}):
-        return f"The job template has no parameter {', '.join(unknown)}; see optional_batch_job_params"
-    if not rules.allowed_queues:
-        return ""
-    limits = rules.allowed_queues.get(info.queue)
-    if limits is None:
-        return f"The site allows the queues {', '.join(rules.allowed_queues)}, not {info.queue}"
-    if info.num_nodes > limits.max_nodes:
-        return f"{info.num_nodes} nodes are more than the {limits.max_nodes} of the queue {info.queue}"
-    if info.wall_time_min > limits.max_walltime:
-        return f"{info.wall_time_min} min are more than the {limits.max_walltime} of the queue {info.queue}"
-    return ""
-
-
 def _in_queue(ours: Sequence[BatchJobInfo], listed: Mapping[str, QueuedBatchJob], queue: str) -> int:
     """Count the user's batch jobs in a queue: the site's own, and what else its scheduler has listed."""
     known = {info.scheduler_id for info in ours}
     own = sum(info.queue == queue and bool(info.scheduler_id) and info.state in _LIVE for info in ours)
     others = (job for number, job in listed.items() if number not in known)
     return own + sum(job.queue == queue and job.state in _LIVE for job in others)
-
-
-#: By which the agent knows what its own modules have asked for.
-ASKED_BY = "asked_by"
-_OWN_PARAMS = (ASKED_BY,)

@@ -5,10 +5,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from balsam.agent.patience import Patience
-from balsam.agent.planning import ASKED_QUEUE
 from balsam.client import Client
 from balsam.lib.durations import human_duration
 from balsam.schemas.batch_jobs import BatchJobInfo
+from balsam.schemas.batch_limits import ASKED_QUEUE
 from balsam.states import BatchJobState
 
 __all__ = ["VainLaunches"]

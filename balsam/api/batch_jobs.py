@@ -1,6 +1,6 @@
 """Batch jobs: allocations asked of a site's batch system."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -10,6 +10,7 @@ from balsam.api.managers import WritableManager
 from balsam.api.objects import Model
 from balsam.exceptions import UsageError
 from balsam.lib.tag_words import partition_words
+from balsam.schemas.batch_limits import BatchLimits
 from balsam.schemas.resources import RESOURCES, Record
 
 __all__ = ["BatchJob", "BatchJobPartition", "JobMode"]
@@ -77,30 +78,14 @@ class BatchJob(Model):
         allowed_projects: Sequence[str],
         optional_batch_job_params: Mapping[str, str],
     ) -> None:
-        """Raise UsageError for what a site does not allow; of queues or projects, none named means any."""
-        if allowed_projects and self.project not in allowed_projects:
-            raise _unknown("project", self.project, allowed_projects, "allowed_projects")
-        for name in self.optional_params:
-            if name not in optional_batch_job_params:
-                problem = _unknown(
-                    "extra parameter", name, optional_batch_job_params, "optional_batch_job_params"
-                )
-                raise UsageError(f"{problem} Its job template takes no parameter {name}.")
-        if allowed_queues:
-            self._check_queue(allowed_queues)
-
-    def _check_queue(self, queues: Mapping[str, Mapping[str, int]]) -> None:
-        limits = queues.get(self.queue)
-        if limits is None:
-            raise _unknown("queue", self.queue, queues, "allowed_queues")
-        for asked, what, key in (
-            (self.num_nodes, "nodes", "max_nodes"),
-            (self.wall_time_min, "minutes", "max_walltime"),
-        ):
-            if asked > limits.get(key, asked):
-                raise UsageError(
-                    f"{asked} {what} are more than the {limits[key]} of the queue {self.queue!r}."
-                )
+        """Raise UsageError for what a site does not allow, as saving it does; see `BatchLimits`."""
+        limits = BatchLimits(
+            allowed_queues=allowed_queues,
+            allowed_projects=allowed_projects,
+            optional_batch_job_params=optional_batch_job_params,
+        )
+        if problem := limits.refusal(self):
+            raise UsageError(problem)
 
 
 def _as_partition(part: Mapping[str, Any]) -> BatchJobPartition:
@@ -113,10 +98,3 @@ def _as_record(part: Any) -> Any:
 
 
 BatchJob.objects = WritableManager(BatchJob)
-
-
-def _unknown(what: str, name: str, known: Iterable[str], key: str) -> UsageError:
-    names = ", ".join(known) or "none"
-    return UsageError(
-        f"The site does not know the {what} {name!r}. It knows: {names}. See {key} in its settings.yml."
-    )

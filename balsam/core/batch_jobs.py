@@ -5,6 +5,7 @@ submission may take.
 """
 
 from collections.abc import Sequence
+from dataclasses import fields
 from datetime import timedelta
 from typing import Any
 
@@ -16,10 +17,11 @@ from balsam.core import notices
 from balsam.core.batch_texts import storable
 from balsam.core.models.job import BalsamJob
 from balsam.core.models.launch import QueuedLaunch, new_marker
-from balsam.core.models.site import FIRST_SITE
+from balsam.core.models.site import FIRST_SITE, Site
 from balsam.core.retrying import retrying
 from balsam.exceptions import NotFoundError, UsageError
 from balsam.schemas.batch_jobs import BatchJobInfo, BatchJobRequest
+from balsam.schemas.batch_limits import BatchLimits
 from balsam.states import BATCH_JOB_END_STATES, BATCH_JOB_LIVE_STATES, BatchJobEnd, BatchJobState
 
 __all__ = [
@@ -41,7 +43,10 @@ _REFUSED = "submit-failed"
 
 
 def intend_batch_job(request: BatchJobRequest) -> BatchJobInfo:
-    """Commit the intent to have a batch job; raises UsageError for an impossible shape."""
+    """Commit the intent to have a batch job.
+
+    Raises UsageError for an impossible shape, and for what the site does not allow.
+    """
     if request.num_nodes < 1 or request.wall_time_min < 1:
         raise UsageError(
             "A batch job needs at least 1 node and 1 minute, "
@@ -49,7 +54,16 @@ def intend_batch_job(request: BatchJobRequest) -> BatchJobInfo:
         )
     if request.job_mode not in ("serial", "mpi"):
         raise UsageError(f"The job mode is serial or mpi, not {request.job_mode!r}.")
+    if problem := _limits_of(request.site_id).refusal(request):
+        raise UsageError(problem)
     return _intend(request, new_marker())
+
+
+def _limits_of(site_id: int) -> BatchLimits:
+    """Return what a site allows; one that is not there allows everything."""
+    names = [found.name for found in fields(BatchLimits)]
+    record = Site.objects.filter(pk=site_id).values(*names).first()
+    return BatchLimits(**(record or {}))
 
 
 @retrying

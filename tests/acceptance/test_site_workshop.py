@@ -12,6 +12,7 @@ import pytest
 
 from balsam.analytics import available_nodes
 from balsam.api import App, BatchJob, EventLog, Job, Site
+from balsam.exceptions import UsageError
 from balsam.lib.processes import identify
 from tests.commands import Finished, run_balsam
 from tests.cores import CORES, reached
@@ -202,19 +203,20 @@ def test_what_the_settings_do_not_allow_is_refused_and_a_full_queue_waits(balsam
     down = balsam(*submit).check()
     assert "has no agent" in down.stderr
     balsam("queue", "term", BatchJob.objects.first().id).check()
-    balsam("site", "start", cwd=site_path).check()
     site = Site.objects.get(NAME)
-    wait_until(lambda: Site.objects.get(NAME).allowed_queues["local"]["max_queued_jobs"] == 1, 30)
 
     def ask(**fields: object) -> BatchJob:
         known = {"num_nodes": 1, "wall_time_min": 5, "job_mode": "serial", "queue": "local", "project": "x"}
         return BatchJob.objects.create(site_id=site.id, **{**known, **fields})
 
-    bad = ask(queue="nowhere")
-    long = ask(wall_time_min=100_000)
-    for refused in (bad, long):
-        wait_until(lambda refused=refused: BatchJob.objects.get(refused.id).state == "submit_failed", 30)
-    assert "not nowhere" in BatchJob.objects.get(bad.id).status_info["reason"]
+    long = ask(wall_time_min=30)
+    edit(site_path, "max_walltime: 1440", "max_walltime: 20")
+    balsam("site", "start", cwd=site_path).check()
+    wait_until(lambda: BatchJob.objects.get(long.id).state == "submit_failed", 30)
+    assert "30 minutes are more than the 20" in BatchJob.objects.get(long.id).status_info["reason"]
+    for more in ({"queue": "nowhere"}, {"wall_time_min": 21}):
+        with pytest.raises(UsageError, match=r"know the queue 'nowhere'|21 minutes are more than the 20"):
+            ask(**more)
     edit(site_path, "idle_ttl_sec: 0.5", "idle_ttl_sec: 30")  # so that the first one stays
     first = ask()
     wait_until(lambda: BatchJob.objects.get(first.id).scheduler_id, 30)

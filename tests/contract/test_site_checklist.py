@@ -257,8 +257,9 @@ BATCH_JOBS = {
         "what a site does not allow is told",
         (
             f"{_COMMANDS}test_limits_of_the_site_are_kept_when_a_batch_job_is_asked_for",
-            "unit/agent/test_site_queue.py::test_batch_job_is_refused_with_the_reason",
-            f"{_OBJECTS}test_batch_job_knows_its_partitions_and_checks_itself",
+            "unit/schemas/test_batch_limits.py::test_batch_job_is_refused_with_the_reason",
+            f"{_OBJECTS}test_site_refuses_batch_jobs_that_it_does_not_allow"
+            " test_batch_job_knows_its_partitions_and_checks_itself",
         ),
     ),
     "F5": Promise(

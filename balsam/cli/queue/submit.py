@@ -51,7 +51,7 @@ def submit(
     parts: tuple[str, ...],
     site: str,
 ) -> None:
-    """Check what the site allows, ask, and show what was asked for."""
+    """Ask, and show what was asked for."""
     from balsam.api.models import BatchJob
 
     chosen = one_site(site)
@@ -70,7 +70,6 @@ def submit(
         optional_params=optional_params,
         partitions=partitions or None,
     )
-    batch_job.validate(chosen.allowed_queues, chosen.allowed_projects, chosen.optional_batch_job_params)
     batch_job.save()
     click.echo(str(batch_job), nl=False)
     if not is_active(chosen):

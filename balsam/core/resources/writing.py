@@ -261,6 +261,7 @@ def _keep_data(job: BalsamJob, state: str, data: Record) -> None:
         JobEvent.objects.filter(pk__in=list(events.values_list("pk", flat=True)[:1])).update(data=rest)
 
 
+@transaction.atomic
 def _create_batch_jobs(caller: int | None, records: Sequence[Record]) -> list[QueuedLaunch]:
     made = []
     for record in records:

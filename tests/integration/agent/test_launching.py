@@ -10,7 +10,6 @@ from django.db.models import F
 from balsam.agent import patience, settling
 from balsam.agent.health import Board
 from balsam.agent.launching import Launching
-from balsam.agent.planning import ASKED_QUEUE
 from balsam.agent.policy_watch import PolicyWatch
 from balsam.agent.sync import SchedulerSync
 from balsam.client import Client
@@ -18,6 +17,7 @@ from balsam.core.models import BalsamJob, JobEvent, QueuedLaunch
 from balsam.exceptions import BalsamError
 from balsam.lib.commands import Answer
 from balsam.schemas.batch_jobs import BatchJobRequest
+from balsam.schemas.batch_limits import ASKED_QUEUE
 from balsam.schemas.sessions import SessionRequest
 from balsam.states import BatchJobEnd, BatchJobState
 from tests.services import ServiceHome, policy_section

@@ -375,6 +375,28 @@ def test_batch_job_knows_its_partitions_and_checks_itself(app: App):
             ask(app, **bad)
 
 
+def test_site_refuses_batch_jobs_that_it_does_not_allow(db: Path):
+    site = Site.objects.create("strict", "/sites/strict")
+    app = App.objects.create(site_id=site.id, name="true", command_template="true")
+    ask(app, queue="any", num_nodes=999, optional_params={"x": "1"})
+    site.allowed_queues, site.allowed_projects = {"q": {"max_nodes": 2, "max_walltime": 60}}, ["p"]
+    site.save()
+    ask(app, num_nodes=2)
+    for refused, told in (
+        ({"queue": "other"}, "queue 'other'"),
+        ({"num_nodes": 3}, "3 nodes are more than the 2"),
+        ({"wall_time_min": 61}, "61 minutes are more than the 60"),
+        ({"project": "theirs"}, "project 'theirs'"),
+        ({"optional_params": {"x": "1"}}, "no parameter x"),
+    ):
+        with pytest.raises(UsageError, match=told):
+            ask(app, **refused)
+    fine = {"site_id": app.site_id, "num_nodes": 1, "wall_time_min": 9, "job_mode": "mpi", "project": "p"}
+    with pytest.raises(UsageError, match="queue 'other'"):
+        BatchJob.objects.bulk_create([BatchJob(queue=queue, **fine) for queue in ("q", "other")])
+    assert BatchJob.objects.count() == 2, "all or none are made"
+
+
 def test_batch_jobs_are_ended_by_a_query(app: App):
     first, second = ask(app), ask(app, queue="r")
     assert BatchJob.objects.filter(queue="q").update(state="pending_deletion") == 1

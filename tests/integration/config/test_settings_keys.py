@@ -15,13 +15,12 @@ from balsam.agent.elastic_sizing import Load, size_of
 from balsam.agent.file_cleaning import FileCleaning
 from balsam.agent.queue_maintainer import QueueMaintainer
 from balsam.agent.site_post import SitePost
-from balsam.agent.site_queue import refusal
 from balsam.api import App, BatchJob, Job, Site
 from balsam.cli.launcher import _linger_sec
 from balsam.client import Client
 from balsam.config import InvalidSettings, Settings, SiteConfig
 from balsam.config.site_dir import SiteDir, find_site_dir, write_site_file
-from balsam.config.site_record import settings_record
+from balsam.config.site_record import limits_record, settings_record
 from balsam.config.site_settings import ElasticQueueSettings, FileCleanerSettings, QueueMaintainerSettings
 from balsam.launcher.options import LauncherOptions
 from balsam.launcher.surroundings import in_surroundings
@@ -29,6 +28,7 @@ from balsam.lib.file_end import last_lines
 from balsam.platform.machines import load_machine
 from balsam.platform.nodes import Node
 from balsam.platform.scheduler.contract import BackfillWindow
+from balsam.schemas.batch_limits import BatchLimits
 from tests.jobs import claim, finish, open_session
 from tests.launching import script
 
@@ -73,7 +73,8 @@ def batch_job(config: SiteConfig, **shape: Any) -> Any:
 
 def refused(config: SiteConfig, **shape: Any) -> str:
     assert config.settings.scheduler is not None
-    return refusal(batch_job(config, **shape), config.settings.scheduler)
+    limits = BatchLimits(**limits_record(config.settings.scheduler))
+    return limits.refusal(batch_job(config, **shape))
 
 
 def log_line(config: SiteConfig) -> str:
@@ -123,7 +124,7 @@ EFFECTS: list[tuple[str, Any, Callable[[SiteConfig], object], object]] = [
         True,
     ),
     ("scheduler.allowed_queues", {"r": {}}, lambda c: refused(c, queue="r"), ""),
-    ("scheduler.allowed_projects", ["mine"], lambda c: "not p" in refused(c), True),
+    ("scheduler.allowed_projects", ["mine"], lambda c: "project 'p'" in refused(c), True),
     (
         "scheduler.optional_batch_job_params",
         {"x": "1"},

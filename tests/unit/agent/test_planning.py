@@ -8,10 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from balsam.agent.planning import ASKED_QUEUE, PAD_MIN, Plan, make_plan
+from balsam.agent.planning import PAD_MIN, Plan, make_plan
 from balsam.agent.shapes import Shape, Work, pack
 from balsam.config.queue_policy import Band, QueueRule
 from balsam.schemas.batch_jobs import BatchJobInfo
+from balsam.schemas.batch_limits import ASKED_QUEUE
 from balsam.states import BatchJobState
 from tests.unit.agent.batch_infos import batch_info, queue
 
