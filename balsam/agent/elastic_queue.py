@@ -10,7 +10,6 @@ from balsam.config.site_settings import ElasticQueueSettings, Settings
 from balsam.platform.scheduler.contract import BackfillWindow
 from balsam.schemas.batch_jobs import BatchJobInfo, BatchJobRequest, DemandRequest
 from balsam.schemas.batch_limits import ASKED_BY
-from balsam.schemas.resources import Query
 from balsam.states import BatchJobState
 
 __all__ = ["ElasticQueue"]
@@ -88,18 +87,13 @@ class ElasticQueue:
 
     def _load(self, live: Sequence[BatchJobInfo]) -> Load:
         most = self._settings.max_num_nodes
-        demands = self._client.demand(DemandRequest(site_id=self._site_id, tags=self._tags))
+        request = DemandRequest(site_id=self._site_id, tags=self._tags, with_running=True)
+        demands = self._client.demand(request)
         ready = [demand for demand in demands if demand.is_ready and demand.num_nodes <= most]
-        filters = {
-            "site_id": [self._site_id],
-            "state": ["RUNNING"],
-            "tags": [f"{key}:{value}" for key, value in self._tags.items()],
-        }
-        running = self._client.list_resources("job", Query(filters=filters)).results
         return Load(
-            runnable=sum(demand.count * demand.num_nodes / demand.packing for demand in ready),
+            runnable=sum(demand.total_nodes for demand in ready),
             smallest=min((demand.num_nodes for demand in ready), default=1),
-            running=sum(job["num_nodes"] / job["node_packing_count"] for job in running),
+            running=sum(demand.total_nodes for demand in demands if demand.is_running),
             reserved=sum(info.num_nodes for info in live),
             num_live=len(live),
         )

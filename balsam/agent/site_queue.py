@@ -54,8 +54,8 @@ class SiteQueue:
     def cycle(self) -> float:
         """Submit what can be submitted now."""
         waiting = 0
-        desk = self._open_desk()
-        for info in self._pending():
+        desk, live = self._open_desk(), self._live()
+        for info in [info for info in live.values() if self._is_pending(info)]:
             if self._is_stopped:
                 break
             if info.submit_began is None:
@@ -63,12 +63,14 @@ class SiteQueue:
                     self._client.refuse_submission(info.batch_job_id, problem)
                     logger.warning("Batch job %d is refused: %s", info.batch_job_id, problem)
                     continue
-                self._sync.be_fresh(_FRESH_SEC)
-                if problem := self._no_room(desk, info):
+                if self._sync.be_fresh(_FRESH_SEC):
+                    live = self._live()
+                if problem := self._no_room([other for other in live.values() if desk.is_ours(other)], info):
                     self._let_wait(info, problem)
                     waiting += 1
                     continue
-            self._submit(desk, info)
+            if after := self._submit(desk, info):
+                live[after.batch_job_id] = after
         self._board.say(waits_for=f"room in queues for {waiting} batch jobs" if waiting else "")
         return self._rules.sync_period
 
@@ -79,22 +81,22 @@ class SiteQueue:
     def close(self) -> None:
         """Nothing is held."""
 
-    def _pending(self) -> list[BatchJobInfo]:
-        """Return the batch jobs of this site, with at least the agent's tags, that are to be submitted."""
-        tags = self._settings.filter_tags.items()
-        return [
-            info
-            for info in self._client.batch_jobs()
-            if info.state is BatchJobState.PENDING_SUBMISSION
+    def _live(self) -> dict[int, BatchJobInfo]:
+        """Read the batch jobs that have not ended, in order of creation."""
+        return {info.batch_job_id: info for info in self._client.batch_jobs()}
+
+    def _is_pending(self, info: BatchJobInfo) -> bool:
+        """Say whether one is of this site, with at least the agent's tags, and to be submitted."""
+        return (
+            info.state is BatchJobState.PENDING_SUBMISSION
             and info.site_id == self._site_id
             and info.from_balsam
-            and tags <= info.filter_tags.items()
-        ]
+            and self._settings.filter_tags.items() <= info.filter_tags.items()
+        )
 
-    def _no_room(self, desk: Desk, info: BatchJobInfo) -> str:
-        """Say why a queue takes no more for now; '' when it does."""
+    def _no_room(self, ours: Sequence[BatchJobInfo], info: BatchJobInfo) -> str:
+        """Say why a queue takes no more for now, of these batch jobs at the scheduler; '' when it does."""
         limits = self._rules.allowed_queues.get(info.queue)
-        ours = [other for other in self._client.batch_jobs() if desk.is_ours(other)]
         live = _in_queue(ours, self._sync.listed, info.queue)
         if limits is None or live < limits.max_queued_jobs:
             return ""
@@ -105,18 +107,20 @@ class SiteQueue:
             logger.info("Batch job %d: %s", info.batch_job_id, problem)
             self._client.doubt_submission(info.batch_job_id, problem)
 
-    def _submit(self, desk: Desk, info: BatchJobInfo) -> None:
+    def _submit(self, desk: Desk, info: BatchJobInfo) -> BatchJobInfo | None:
+        """Submit one; return it as it is then, None when that cannot be tried."""
         try:
             after = submit(desk, info.batch_job_id)
         except BalsamError as error:
             logger.warning("Batch job %d cannot be submitted: %s", info.batch_job_id, error)
-            return
+            return None
         if after.state is BatchJobState.PENDING_SUBMISSION:
             logger.warning("Batch job %d: nobody knows yet (%s)", info.batch_job_id, after.reason)
         elif after.state is BatchJobState.SUBMIT_FAILED:
             logger.warning("Batch job %d is refused: %s", info.batch_job_id, after.reason)
         else:
             logger.info("Batch job %d: the scheduler has it as %s", info.batch_job_id, after.scheduler_id)
+        return after
 
 
 def _in_queue(ours: Sequence[BatchJobInfo], listed: Mapping[str, QueuedBatchJob], queue: str) -> int:

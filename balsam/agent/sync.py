@@ -56,10 +56,15 @@ class SchedulerSync:
         """What the scheduler has of the user's, of whatever site, as it was listed last: by its number."""
         return self._listed
 
-    def be_fresh(self, max_age_sec: float) -> None:
-        """See to it that what is known is no older; raises BalsamError when the scheduler cannot be read."""
-        if time.monotonic() - self._read_at > max_age_sec:
+    def be_fresh(self, max_age_sec: float) -> bool:
+        """See to it that what is known is no older; say whether the scheduler had to be asked.
+
+        Raises BalsamError when it cannot be read.
+        """
+        is_old = time.monotonic() - self._read_at > max_age_sec
+        if is_old:
             self._refresh()
+        return is_old
 
     def interrupt(self) -> None:
         """A command of the scheduler has a time limit of its own."""

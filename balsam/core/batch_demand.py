@@ -10,13 +10,13 @@ from balsam.schemas.batch_jobs import Demand, DemandRequest
 
 __all__ = ["demand"]
 
-#: num_nodes, num_ranks, packing, wall_time_min, is_ready.
+#: num_nodes, num_ranks, packing, wall_time_min, is_ready, is_running.
 _Shape = tuple[Any, ...]
 
 
 @retrying
 def demand(request: DemandRequest) -> list[Demand]:
-    """Return the shapes of the jobs that wait for a launcher, or may soon; reads only open jobs.
+    """Return the shapes of the jobs that wait for a launcher, or may soon, and of those that run where asked.
 
     What waits below a failed parent that is to be repaired by hand is left out.
     """
@@ -31,9 +31,10 @@ def demand(request: DemandRequest) -> list[Demand]:
             packing=int(packing),
             wall_time_min=int(wall_time_min),
             is_ready=bool(is_ready),
+            is_running=bool(is_running),
             count=count,
         )
-        for (num_nodes, num_ranks, packing, wall_time_min, is_ready), count in counts.items()
+        for (num_nodes, num_ranks, packing, wall_time_min, is_ready, is_running), count in counts.items()
     ]
 
 
@@ -44,6 +45,7 @@ def _count(request: DemandRequest, stuck: list[str] | None) -> Counter[_Shape]:
         workflow=request.workflow,
         site_id=request.site_id,
         tags=json.dumps(dict(request.tags)),
+        running=request.with_running,
         stuck=stuck,
     )
     return Counter({tuple(shape): int(count) for *shape, count in rows})

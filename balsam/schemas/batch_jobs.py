@@ -125,15 +125,17 @@ class ObservationReply:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DemandRequest(Selection):
-    """Ask for the work that launchers could do."""
+    """Ask for the work that launchers could do, and that they do."""
+
+    with_running: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Demand:
     """``count`` jobs of one shape.
 
-    ``is_ready`` jobs are free to be run; the others become so when hooks, staging or parents are done.
-    ``packing`` jobs fit on one node at once; 1 for a job that needs whole nodes.
+    ``is_ready`` jobs are free to be run, ``is_running`` ones run; the others become ready when hooks, staging
+    or parents are done. ``packing`` jobs fit on one node at once; 1 for a job that needs whole nodes.
     """
 
     num_nodes: int
@@ -142,3 +144,9 @@ class Demand:
     wall_time_min: int
     is_ready: bool
     count: int
+    is_running: bool = False
+
+    @property
+    def total_nodes(self) -> float:
+        """The nodes of all of them; those that share a node count as parts of it."""
+        return self.count * self.num_nodes / self.packing

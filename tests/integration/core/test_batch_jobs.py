@@ -10,7 +10,7 @@ from balsam.core.models import BalsamJob, QueuedLaunch
 from balsam.exceptions import NotFoundError, UsageError
 from balsam.schemas.batch_jobs import BatchJobInfo, BatchJobObservation, BatchJobRequest, DemandRequest
 from balsam.states import BatchJobEnd, BatchJobState, JobState
-from tests.jobs import add_job, add_jobs
+from tests.jobs import add_job, add_jobs, claim, open_session, report
 
 B = BatchJobState
 pytestmark = pytest.mark.usefixtures("db")
@@ -311,6 +311,19 @@ def test_demand_groups_jobs_by_shape():
     add_jobs(2, workflow="b", num_nodes=4, ranks_per_node=16, node_packing_count=8, wall_time_minutes=20)
     assert shapes() == [(1, 1, 8, 5, True, 3), (4, 64, 1, 20, True, 2)]
     assert shapes("b") == [(4, 64, 1, 20, True, 2)]
+
+
+def test_demand_counts_what_runs_where_that_is_asked_for():
+    add_jobs(3, workflow="a", node_packing_count=8)
+    session = open_session()
+    report(session, claim(session, 2), JobState.RUNNING)
+    assert shapes() == [(1, 1, 8, 1, True, 1)]
+    found = client.demand(DemandRequest(with_running=True))
+    assert [(d.is_ready, d.is_running, d.count, d.total_nodes) for d in found] == [
+        (False, True, 2, 0.25),
+        (True, False, 1, 0.125),
+    ]
+    assert client.demand(DemandRequest(with_running=True, workflow="b")) == []
 
 
 def test_demand_counts_what_may_become_ready_apart():
