@@ -1,6 +1,6 @@
 """Apply what a scheduler says of batch jobs: every observation in one transaction, with a few statements.
 
-A name that is a marker proves which batch job is meant, at whatever site of the owner's. A number alone does
+A name that is a marker proves which batch job is meant, at whatever site of the caller's. A number alone does
 not, once the scheduler has shown the batch job by its name; and it counts at the site alone that asked, since
 the scheduler of another site may use the same.
 """
@@ -36,15 +36,18 @@ _COLUMNS = (
 
 @retrying
 def observe_batch_jobs(
-    observations: Sequence[BatchJobObservation], site_id: int = FIRST_SITE
+    observations: Sequence[BatchJobObservation],
+    site_id: int = FIRST_SITE,
+    sites: Sequence[int] | None = None,
 ) -> ObservationReply:
     """Record what the scheduler of a site says; states follow one another only as `BatchJobState` allows.
 
+    Names are those of batch jobs at these sites alone; None: at all sites of the owner's.
     Rows of batch jobs that are not Balsam's come with their first observation, and go when they end.
     """
     observations = [storable_observation(observation) for observation in observations]
     with transaction.atomic():
-        plan = _Plan(_rows_for(observations, site_id), site_id)
+        plan = _Plan(_rows_for(observations, site_id, sites), site_id)
         for observation in observations:
             plan.apply(observation)
         plan.write()
@@ -52,14 +55,18 @@ def observe_batch_jobs(
     return ObservationReply(len(plan.changed) + len(plan.new) + len(plan.gone), tuple(plan.ended))
 
 
-def _rows_for(observations: Sequence[BatchJobObservation], site_id: int) -> list[QueuedLaunch]:
+def _rows_for(
+    observations: Sequence[BatchJobObservation], site_id: int, sites: Sequence[int] | None
+) -> list[QueuedLaunch]:
     """Lock the rows that may be meant, in the order of their ids."""
     ids = {observation.scheduler_id for observation in observations if observation.scheduler_id}
     names = {observation.name for observation in observations if observation.name}
-    owner = Site.objects.filter(pk=site_id).values_list("owner", flat=True).first()
+    if sites is None:
+        owner = Site.objects.filter(pk=site_id).values_list("owner", flat=True).first()
+        sites = list(Site.objects.filter(owner=owner).values_list("pk", flat=True))
     numbered = Q(site=site_id, scheduler_id__in=ids)
     meant = numbered & (~Q(status__in=BATCH_JOB_END_STATES) | Q(from_balsam=True))
-    named = Q(marker__in=names, site__in=Site.objects.filter(owner=owner))
+    named = Q(marker__in=names, site__in=sites)
     return list(with_clock().filter(meant | named).select_for_update(of=("self",)).order_by("pk"))
 
 

@@ -33,8 +33,8 @@ __all__ = ["OPERATIONS", "Operation", "call", "call_for"]
 class Operation:
     """A function of the core, and how far an account reaches with it.
 
-    ``of``: the argument that must be the account's. ``limits``: more arguments, which leave it its part. With
-    neither, it is for the owner of the database alone.
+    ``of``: the argument that must be the account's. ``limits``: more arguments, which leave it its part. Both
+    hold where there are both; with neither, it is for the owner of the database alone.
     """
 
     function: Callable[..., Any]
@@ -73,7 +73,7 @@ OPERATIONS: Mapping[str, Operation] = {
     "batch_jobs.record": Operation(batch_jobs.record_submission, _BY_BATCH_JOB),
     "batch_jobs.refuse": Operation(batch_jobs.refuse_submission, _BY_BATCH_JOB),
     "batch_jobs.doubt": Operation(batch_jobs.doubt_submission, _BY_BATCH_JOB),
-    "batch_jobs.observe": Operation(batch_observations.observe_batch_jobs, _BY_SITE),
+    "batch_jobs.observe": Operation(batch_observations.observe_batch_jobs, _BY_SITE, owners.only_sites),
     "batch_jobs.delete": Operation(batch_jobs.request_batch_job_deletion, _BY_BATCH_JOB),
     "batch_jobs.demand": Operation(batch_demand.demand, _BY_REQUEST),
     "resources.list": Operation(resources.list_page),
@@ -104,10 +104,10 @@ def call(name: str, *args: Any, **kwargs: Any) -> Any:
 def call_for(account: int, name: str, arguments: Mapping[str, Any]) -> Any:
     """Run an operation for an account; raises NotFoundError for what is not the account's."""
     operation = OPERATIONS[name]
-    if operation.limits is not None:
-        return call(name, **arguments, **operation.limits(account))
-    if operation.of is None:
+    if operation.of is None and operation.limits is None:
         raise NotFoundError(f"{name} is for the owner of the database alone.")
-    argument, check = operation.of
-    check(account, arguments[argument])
-    return call(name, **arguments)
+    if operation.of is not None:
+        argument, check = operation.of
+        check(account, arguments[argument])
+    limits = {} if operation.limits is None else operation.limits(account)
+    return call(name, **arguments, **limits)

@@ -179,6 +179,22 @@ def test_schedulers_of_two_sites_may_use_the_same_number(client: Client):
     assert QueuedLaunch.objects.get(pk=cooley.batch_job_id).status == "running"
 
 
+def test_login_for_one_site_changes_no_batch_job_of_another(alice: Http, address: str):
+    theta, cooley = new_site("theta"), new_site("cooley")
+    shape = {"num_nodes": 1, "wall_time_min": 5, "job_mode": "mpi", "project": "p", "queue": "q"}
+    info = Client(alice).intend_batch_job(BatchJobRequest(scheduler="cobalt", site_id=cooley.id, **shape))
+    seen = BatchJobObservation(
+        scheduler="cobalt", scheduler_id="5", state=BatchJobState.RUNNING, name=info.marker, queue="q"
+    )
+    body = {"scopes": ["agent"], "site_id": theta.id, "days": 1, "label": "agent of theta"}
+    limited = Http(address, alice.request("POST", "/auth/tokens", json=body)["access_token"])
+    Client(limited).observe_batch_jobs([seen], theta.id)
+    row = QueuedLaunch.objects.get(pk=info.batch_job_id)
+    assert (row.status, row.scheduler_id) == ("pending_submission", "")
+    Client(alice).observe_batch_jobs([seen], theta.id)
+    assert QueuedLaunch.objects.get(pk=info.batch_job_id).status == "running", "all sites are hers"
+
+
 def test_waiting_for_notices_ends_with_work_or_when_woken(client: Client):
     site = new_site()
     listener = client.listen()
