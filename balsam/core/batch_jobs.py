@@ -87,7 +87,7 @@ def _intend(request: BatchJobRequest, marker: str) -> BatchJobInfo:
                 "prescheduled_only": False,
             },
         )
-        notices.notify(notices.BATCH)
+        _tell(row)
         return _read(row.pk)
 
 
@@ -151,7 +151,7 @@ def record_submission(batch_job_id: int, scheduler_id: str, command: str) -> Bat
         row.submitted = row.submitted or row.as_of
         row.submitting_until, row.command = None, command
         row.save()
-        notices.notify(notices.BATCH)
+        _tell(row)
         return _read(batch_job_id)
 
 
@@ -167,7 +167,7 @@ def refuse_submission(batch_job_id: int, reason: str) -> BatchJobInfo:
             finish(row, BatchJobState.FINISHED, BatchJobEnd.CANCELLED, storable(reason))
         row.submitting_until = None
         row.save()
-        notices.notify(notices.BATCH)
+        _tell(row)
         return _read(batch_job_id)
 
 
@@ -177,7 +177,7 @@ def doubt_submission(batch_job_id: int, reason: str) -> BatchJobInfo:
     doubtful = QueuedLaunch.objects.filter(pk=batch_job_id, status=BatchJobState.PENDING_SUBMISSION)
     with transaction.atomic():
         doubtful.update(reason=storable(reason))
-        notices.notify(notices.BATCH)
+        _tell(_read(batch_job_id))
         return _read(batch_job_id)
 
 
@@ -204,7 +204,7 @@ def request_batch_job_deletion(batch_job_id: int) -> BatchJobInfo:
             else:
                 row.status = BatchJobState.PENDING_DELETION.value
             row.save()
-            notices.notify(notices.BATCH)
+            _tell(row)
         return _read(batch_job_id)
 
 
@@ -242,6 +242,10 @@ def _locked(batch_job_id: int) -> QueuedLaunch:
     if row is None:
         raise NotFoundError(f"There is no batch job {batch_job_id}. `balsam ls queues` lists them.")
     return row
+
+
+def _tell(changed: QueuedLaunch | BatchJobInfo) -> None:
+    notices.notify([(notices.BATCH, changed.site_id)])
 
 
 def _read(batch_job_id: int) -> BatchJobInfo:

@@ -109,7 +109,8 @@ class _Plan:
         _write(rows[len(ending) :])
         QueuedLaunch.objects.bulk_create(self.new.values())
         if rows or self.new or self.gone:
-            notices.notify(notices.BATCH)
+            sites = {self.site_id, *(row.site_id for row in rows)}
+            notices.notify((notices.BATCH, site_id) for site_id in sites)
 
     def _row_of(self, seen: BatchJobObservation) -> QueuedLaunch | None:
         key = (seen.scheduler, seen.scheduler_id)

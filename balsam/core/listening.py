@@ -8,11 +8,12 @@ from django.db import connection
 
 from balsam.core import notices
 from balsam.core.backend.base import policy
+from balsam.core.notices import Notice
 from balsam.exceptions import DatabaseUnreachable
 
 
 class DatabaseListener:
-    """A connection that LISTENs. `wait` may be called by one thread, `wake` by any."""
+    """A connection that LISTENs. `wait` and `notices` may be called by one thread, `wake` by any."""
 
     def __init__(self) -> None:
         connection.ensure_connection()  # waits for the server as the connect policy says
@@ -24,7 +25,11 @@ class DatabaseListener:
             cursor.execute(f"LISTEN {notices.CHANNEL}")
 
     def wait(self, timeout_sec: float) -> list[str]:
-        """Return the topics that came, waiting at most this long; [] after a timeout or a `wake`.
+        """Return the topics that came, whatever site they concern; see `notices`."""
+        return list(dict.fromkeys(notice.topic for notice in self.notices(timeout_sec)))
+
+    def notices(self, timeout_sec: float) -> list[Notice]:
+        """Return what came, waiting at most this long; [] after a timeout or a `wake`.
 
         Raises DatabaseUnreachable when the connection has broken: open a new listener, and look at
         everything, since notices may have been missed.
@@ -37,9 +42,9 @@ class DatabaseListener:
             self._raw.poll()
         except psycopg2.Error as error:
             raise DatabaseUnreachable(f"The connection that listens for work has broken: {error}") from error
-        topics = [notice.payload for notice in self._raw.notifies]
+        payloads = [sent.payload for sent in self._raw.notifies]
         self._raw.notifies.clear()
-        return list(dict.fromkeys(topics))
+        return [notices.read(payload) for payload in dict.fromkeys(payloads)]
 
     def wake(self) -> None:
         """Make `wait` return at once."""

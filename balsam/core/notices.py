@@ -1,21 +1,46 @@
 """Word from the database to whoever waits: of work, of ends, of held jobs taken away, of batch jobs.
 
-Sent inside the transaction that makes it true, so a listener never looks too early.
+Sent inside the transaction that makes it true, so a listener never looks too early. Each names the site that
+it concerns.
 """
+
+from collections.abc import Iterable
+from typing import NamedTuple
 
 from django.db import connection
 
-#: One channel; the payload says what.
+__all__ = ["BATCH", "CHANNEL", "END", "WORK", "Notice", "lost", "notify", "read"]
+
+#: One channel; the payload says what, and where: ``work@3``.
 CHANNEL = "balsam"
 WORK = "work"
 END = "end"
-LOST = "lost"
 BATCH = "batch"
+_AT = "@"
 
 
-def notify(*topics: str) -> None:
-    """Send topics to every listener when the transaction commits; equal ones are sent once."""
+class Notice(NamedTuple):
+    """A topic, and the site that it concerns; None: all."""
+
+    topic: str
+    site_id: int | None
+
+
+def lost(session_id: int) -> str:
+    """Return the topic that tells a session of jobs that were taken away from it."""
+    return f"lost {session_id}"
+
+
+def notify(told: Iterable[tuple[str, int | None]]) -> None:
+    """Send topics, each with its site, when the transaction commits; equal ones are sent once."""
+    payloads = sorted({f"{topic}{_AT}{'' if site_id is None else site_id}" for topic, site_id in told})
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT pg_notify(%s, topic) FROM unnest(%s::text[]) AS topic", [CHANNEL, sorted(set(topics))]
+            "SELECT pg_notify(%s, payload) FROM unnest(%s::text[]) AS payload", [CHANNEL, payloads]
         )
+
+
+def read(payload: str) -> Notice:
+    """Read what was sent."""
+    topic, _, site_id = payload.partition(_AT)
+    return Notice(topic, int(site_id) if site_id.isdecimal() else None)

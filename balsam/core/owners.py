@@ -3,7 +3,7 @@
 Every check raises NotFoundError, with the words that it raises for what really is not there.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from django.db.models import QuerySet
@@ -20,8 +20,8 @@ __all__ = [
     "check_site",
     "only_sites",
     "own_sites",
+    "owners_of",
     "require_site",
-    "sessions_among",
 ]
 
 #: (account, value of an argument): raises NotFoundError when that is not the account's.
@@ -54,10 +54,9 @@ def check_session(owner: int | None, session_id: int) -> None:
         raise NotFoundError(f"There is no session {session_id}.")
 
 
-def sessions_among(owner: int | None, session_ids: Sequence[int]) -> set[int]:
-    """Return those of these sessions that are at sites of the owner's."""
-    mine = Session.objects.filter(pk__in=session_ids, site__in=own_sites(owner))
-    return set(mine.values_list("pk", flat=True))
+def owners_of(site_ids: Iterable[int]) -> dict[int, int | None]:
+    """Return the owner of each of these sites that is there; None: of the database."""
+    return dict(Site.objects.filter(pk__in=list(site_ids)).values_list("pk", "owner"))
 
 
 def check_batch_job(owner: int | None, batch_job_id: int) -> None:

@@ -67,7 +67,7 @@ def _add_events(router: APIRouter, resource: Resource) -> None:
             left = until - time.monotonic()
             if page["results"] or left <= 0 or board.is_closed:
                 return page
-            await board.wait(last, min(left, _LOOK_SEC))
+            await board.wait(caller.id, last, min(left, _LOOK_SEC))
 
 
 def _parameters(resource: Resource) -> dict[str, Any]:

@@ -11,7 +11,8 @@ SELECT j.job_id, j.name, j.state, j.attempt, j.session_id, j.pending_parents, j.
        (j.stage_out_url ~ '\S' AND j.stage_out_files ~ '\S') OR EXISTS (SELECT FROM core_transferitem t
            WHERE t.job_id = j.job_id AND t.direction = 'out' AND t.slot <> '') AS transfers_out,
        j.wait_for_parents, j.post_error_handler, j.post_timeout_handler, j.auto_timeout_retry,
-       j.timeouts, j.max_timeout_retries, j.errors, j.max_error_retries, j.hook_moved
+       j.timeouts, j.max_timeout_retries, j.errors, j.max_error_retries, j.hook_moved,
+       j.site_id
 FROM core_balsamjob j
 LEFT JOIN core_applicationdefinition a ON a.name = j.application
 WHERE j.job_id = ANY(%(ids)s::uuid[])

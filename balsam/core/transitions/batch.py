@@ -34,6 +34,7 @@ class Row:
     held_by: int | None
     #: Its own hook has moved it and has not ended yet.
     hook_moved: bool
+    site_id: int
     return_code: int | None = None
     #: What its transfers come from has changed while it waits for them.
     is_restaged: bool = False
@@ -80,10 +81,6 @@ class Batch:
             return self.rows.get(uuid.UUID(job_id))
         except ValueError:
             return None
-
-    def holders(self) -> set[int]:
-        """Return the sessions that hold rows of this batch."""
-        return {row.held_by for row in self.rows.values() if row.held_by is not None}
 
     def enter(self, row: Row, state: S, message: str = "", *, cause: str = "", age_sec: float = 0.0) -> None:
         """Plan that a row enters a state, which frees it unless that is RUNNING, or its hook still runs."""
@@ -172,17 +169,27 @@ class Batch:
             if come:
                 open_transfers(come, direction, keeps_done=self.keeps_done_transfers)
 
+    def tell(self, topic: str) -> None:
+        """Tell listeners something that concerns the sites of these jobs."""
+        notices.notify((topic, row.site_id) for row in self.rows.values())
+
+    def tell_gone(self) -> None:
+        """Tell listeners that all of these jobs are deleted."""
+        self.tell(notices.END)
+        rows = self.rows.values()
+        notices.notify((notices.lost(row.held_by), row.site_id) for row in rows if row.held_by is not None)
+
     def _tell(self, changed: list[Row]) -> None:
-        topics = set()
+        told = set()
         for row in changed:
             if row.session_id is None and row.state in _CLAIMABLE:
-                topics.add(notices.WORK)
+                told.add((notices.WORK, row.site_id))
             if _has_ended(row):
-                topics.add(notices.END)
-            if row.held_by not in (None, self.session_id) and row.session_id is None:
-                topics.add(f"{notices.LOST} {row.held_by}")
-        if topics:
-            notices.notify(*topics)
+                told.add((notices.END, row.site_id))
+            if row.held_by is not None and row.held_by != self.session_id and row.session_id is None:
+                told.add((notices.lost(row.held_by), row.site_id))
+        if told:
+            notices.notify(told)
 
 
 def _waits_for(row: Row, state: S) -> bool:
@@ -208,7 +215,7 @@ def _uuid(value: object) -> uuid.UUID:
 def _row(columns: tuple[object, ...]) -> Row:
     (job_id, name, state, attempt, session_id, pending, policy, app_known, has_pre, has_post, transfers_in,
      links_parents, stages_out, wait, on_error, on_timeout, auto_retry, timeouts, max_timeouts, errors,
-     max_errors, hook_moved) = columns  # fmt: skip
+     max_errors, hook_moved, site_id) = columns  # fmt: skip
     facts = Facts(
         app_known=bool(app_known),
         has_preprocess=bool(has_pre),
@@ -238,6 +245,7 @@ def _row(columns: tuple[object, ...]) -> Row:
         facts,
         held_by,
         bool(hook_moved),
+        _int(site_id),
     )
 
 

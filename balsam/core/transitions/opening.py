@@ -5,6 +5,7 @@ import uuid
 from collections.abc import Iterable
 
 from balsam.core import notices, sql
+from balsam.core.models.job import BalsamJob
 from balsam.core.models.transfer import TransferItem
 
 __all__ = ["open_transfers"]
@@ -21,7 +22,8 @@ def open_transfers(job_ids: Iterable[uuid.UUID], direction: str, *, keeps_done: 
         TransferItem.objects.filter(job_id__in=wanted, direction=direction, slot="").delete()
         TransferItem.objects.bulk_create(_of_columns(ids, direction))
     sql.run("open_transfers", ids=ids, direction=direction, keeps_done=keeps_done)
-    notices.notify(notices.WORK)
+    sites = BalsamJob.objects.filter(pk__in=wanted).order_by().values_list("site_id", flat=True).distinct()
+    notices.notify((notices.WORK, site_id) for site_id in sites)
 
 
 def _of_columns(ids: list[str], direction: str) -> list[TransferItem]:

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from django.db import transaction
 
-from balsam.core import notices, sql
+from balsam.core import sql
 from balsam.core.retrying import retrying
 from balsam.core.transitions import late_parents
 from balsam.core.transitions.batch import Batch, Row
@@ -213,7 +213,7 @@ def delete(ids: Sequence[uuid.UUID]) -> int:
         unfinished = [row.job_id for row in batch.rows.values() if row.state is not S.JOB_FINISHED]
         parent_of = {child: parent for child, _, parent in _waiting_children(unfinished)}
         sql.run("delete_jobs", ids=_texts(batch.rows))
-        notices.notify(notices.END, *(f"{notices.LOST} {held_by}" for held_by in batch.holders()))
+        batch.tell_gone()
         orphans = Batch.lock(child for child in parent_of if child not in batch.rows)
         counts = count_parents(orphans.rows)
         for row in orphans.rows.values():

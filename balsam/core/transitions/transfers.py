@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from django.db import transaction
 
 from balsam.core import notices, sql
+from balsam.core.models.session import Session
 from balsam.core.models.transfer import TransferItem
 from balsam.core.retrying import retrying
 from balsam.core.transitions.batch import Batch, Row
@@ -47,7 +48,7 @@ def report_transfers(session_id: int, results: Sequence[TransferResult]) -> Repo
         batch = Batch.lock(set(held.values_list("job_id", flat=True)), session_id=session_id)
         recorded = {item_id for (item_id,) in sql.fetch("report_transfers", **_columns(session_id, results))}
         if any(result.state == T.PENDING for result in results):
-            notices.notify(notices.WORK)  # handed back
+            batch.tell(notices.WORK)  # handed back
         _advance(batch)
         ended = batch.write()
         return ReportReply(
@@ -96,12 +97,12 @@ def _advance_job(batch: Batch, row: Row, direction: str, left: _Left) -> None:
     if left.error is not None:
         batch.enter(row, S.FAILED, left.error, cause="transfer_failed")
     elif not left.not_done and row.facts.links_parents and direction == "in":
-        notices.notify(notices.WORK)  # a step: links come after what was brought in
+        notices.notify([(notices.WORK, row.site_id)])  # a step: links come after what was brought in
     elif not left.not_done and (row.facts.app_known or direction == "out"):
         batch.enter(row, follows, _said(direction, left))
         batch.settle(row)
     elif not left.not_done:
-        notices.notify(notices.WORK)  # a step says what is wrong with the application
+        notices.notify([(notices.WORK, row.site_id)])  # a step says what is wrong with the application
 
 
 def _said(direction: str, left: _Left) -> str:
@@ -114,7 +115,7 @@ def _said(direction: str, left: _Left) -> str:
 def free_transfers(session_id: int) -> None:
     """Let others do the transfers of a session that has ended."""
     if sql.run("free_transfers", session_id=session_id):
-        notices.notify(notices.WORK)
+        notices.notify([(notices.WORK, Session.objects.get(pk=session_id).site_id)])
 
 
 # -- what users ask for --------------------------------------------------------------------------------
@@ -140,7 +141,7 @@ def change_transfer(item_id: int, state: str, task_id: str | None = None, info: 
         if target is not T.PENDING:
             _advance(batch)
         resolve(batch.write())
-        notices.notify(notices.WORK)
+        batch.tell(notices.WORK)
 
 
 def _try_again(batch: Batch, row: Row, item: TransferItem) -> None:

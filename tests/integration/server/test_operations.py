@@ -211,21 +211,28 @@ def test_waiting_for_notices_ends_with_work_or_when_woken(client: Client):
     listener.close()
 
 
-def test_owner_of_a_session_alone_is_told_that_its_jobs_are_taken(alice: Http, address: str):
+def test_owner_of_a_site_alone_is_told_what_happens_there(alice: Http, address: str):
     site = new_site()
     (job,) = add_jobs(site)
-    mine, others = Client(alice), Client(log_in(address, "bob"))
+    mine, bob = Client(alice), log_in(address, "bob")
     session = opened(mine, site)
     claim(mine, session, site)
-    listeners = [mine.listen(), others.listen()]
+    body = {"scopes": ["read"], "site_id": new_site("other").id, "days": 1, "label": "x"}
+    elsewhere = Http(address, alice.request("POST", "/auth/tokens", json=body)["access_token"])
+    others = [bob, elsewhere]
+    last = [other.request("GET", "/notices")["last"] for other in others]
+    listener = mine.listen()
     job.state = S.FAILED
     job.save()
-    told: list[set[str]] = [set(), set()]
-    for found, listener in zip(told, listeners, strict=True):
-        while "end" not in found:
-            found.update(listener.wait(30))
-    assert f"lost {session.session_id}" in told[0]
-    assert not any(topic.startswith("lost") for topic in told[1])
+    Job("w/later", job.app_id).save()
+    shape = {"num_nodes": 1, "wall_time_min": 5, "job_mode": "mpi", "project": "p", "queue": "q"}
+    mine.intend_batch_job(BatchJobRequest(scheduler="", site_id=site.id, **shape))
+    told: set[str] = set()
+    while not told >= {"end", "work", "batch", f"lost {session.session_id}"}:
+        told.update(listener.wait(30))
+    for other, after in zip(others, last, strict=True):
+        params = {"after": after, "timeout_sec": 0}
+        assert other.request("GET", "/notices", params=params)["topics"] == []
 
 
 # -- whose it is -------------------------------------------------------------------------------------
