@@ -7,6 +7,7 @@ from balsam.api.connection import client
 from balsam.api.objects import Model
 from balsam.api.queries import Query, raise_refused
 from balsam.exceptions import UsageError
+from balsam.lib.many_objects import no_garbage_expected
 from balsam.schemas.resources import Query as Wire
 from balsam.schemas.resources import UpdateReply
 
@@ -114,8 +115,12 @@ class WritableManager(ChangeableManager[T]):
 
         Raises TypeError for what is no list, UsageError for values that cannot be.
         """
+        with no_garbage_expected():
+            return self._created(self._listed(objects))
+
+    def _created(self, objects: list[T]) -> list[T]:
         resource = self._model._resource
-        records = [obj._new_record() for obj in self._listed(objects)]
+        records = [obj._new_record() for obj in objects]
         made: list[T] = []
         for start in range(0, len(records), _CHUNK):
             chunk = client().create_resources(resource.name, records[start : start + _CHUNK])

@@ -28,12 +28,13 @@ def check_create(resource: Resource, record: Mapping[str, Any]) -> Record:
     _refuse_unknown(resource, record, fields, "made with")
     checked = {}
     for name, field in fields.items():
-        if record.get(name) is None:
-            if field.required:
-                raise UsageError(f"A {resource.name} needs {name}; give {name}=….")
+        value = record.get(name)
+        if value is None and field.required:
+            raise UsageError(f"A {resource.name} needs {name}; give {name}=….")
+        if value is None or value is field.default:  # of many objects, most are
             checked[name] = copy.copy(field.default)
         else:
-            checked[name] = _checked(resource, name, field, record[name])
+            checked[name] = _checked(resource, name, field, value)
     return checked
 
 

@@ -27,6 +27,7 @@ def benchmarks() -> dict[str, Callable[[], Figure]]:
         "save-10": partial(creation.save_loop, 10_000),
         "bulk": partial(creation.bulk_create, 10_000),
         "bulk-10": partial(creation.bulk_create, 100_000),
+        "api_bulk": partial(creation.api_bulk_create, 10_000),
         "latency": partial(latency.start_latency, 100),
         "chain": partial(latency.chain, 100),
         "python_apps": partial(python_apps.python_apps, 1_000),

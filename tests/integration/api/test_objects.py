@@ -293,11 +293,11 @@ def test_change_in_place_of_what_stays_is_refused_and_never_lost(app: App):
     event.data["x"] = 1
     with pytest.raises(AttributeError, match="EventLog is read-only"):
         event.save()
-    site = Site.objects.get(id=1)
+    site = Site.objects.create("limits", "/sites/limits")
     site.allowed_queues["debug"] = {"max_nodes": 2}
     site.allowed_projects.append("mine")
     site.save()
-    again = Site.objects.get(id=1)
+    again = Site.objects.get(id=site.id)
     assert (again.allowed_queues, again.allowed_projects) == ({"debug": {"max_nodes": 2}}, ["mine"])
 
 

@@ -203,7 +203,7 @@ def test_who_waits_is_let_go_and_requests_under_way_are_finished(address: str, d
             waits = [pool.submit(get, f"/notices?after={last}&timeout_sec=60"),
                      pool.submit(get, "/events/?wait_sec=60")]  # fmt: skip
             slow = pool.submit(get, "/apps/")
-            wait_until(lambda: waiting_for_locks(db) >= 1, 60)
+            wait_until(lambda: waiting_for_locks(db) >= 2, 60)  # both have come
             served = running.status(db)
             assert served is not None
             os.kill(served.process.pid, signal.SIGTERM)
