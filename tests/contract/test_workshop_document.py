@@ -46,9 +46,8 @@ def here(
         yield tmp_path
 
 
-def make_site(here: Path, name: str, machine: str) -> Path:
+def make_site(here: Path, name: str, machine: str, project: str) -> Path:
     """Make a site, whose launchers leave soon, and find their nodes and MPI here."""
-    project = "local" if machine == "local" else "training-gpu"
     run_balsam("site", "init", "-n", name, "-c", machine, "--project", project, name, cwd=here).check()
     path = here / name / "settings.yml"
     text = path.read_text().replace("idle_ttl_sec: 60", "idle_ttl_sec: 0.5")
@@ -86,7 +85,9 @@ def outputs(site: Path, name: str) -> list[str]:
 
 
 def test_scripts_of_the_workshop(here: Path, monkeypatch: pytest.MonkeyPatch):
-    site = make_site(here, "thetagpu_tutorial", "local")
+    site = make_site(here, "thetagpu_tutorial", "local", "Comp_Perf_Workshop")
+    allow(site, "training-gpu")
+    run_balsam("site", "sync", cwd=site).check()
     run_script(here, "hello.py")
     assert App.objects.get(site_name="thetagpu_tutorial", name="Hello").parameters.keys() == {"say_hello_to"}
 
@@ -152,7 +153,7 @@ def test_jobs_at_four_sites(here: Path, monkeypatch: pytest.MonkeyPatch):
     """Each machine has a batch system of its own: all three number their batch jobs from the same number."""
     path = os.environ["PATH"]
     for name, (machine, queue) in SITES.items():
-        site = make_site(here, name, machine)
+        site = make_site(here, name, machine, "local" if machine == "local" else "training-gpu")
         if machine != "local":
             commands = make_fake("cobalt", here / f"at-{name}", queues={queue: {}}, projects=["training-gpu"])
             monkeypatch.setenv("PATH", f"{commands}{os.pathsep}{path}")
@@ -170,7 +171,8 @@ def test_jobs_at_four_sites(here: Path, monkeypatch: pytest.MonkeyPatch):
         run_shell(here, create)
         listed = run_shell(here, "balsam job ls --tag workflow=hello_multisite --site all").splitlines()
         assert sum("multisite/" in line for line in listed) == len(SITES)
-        wait_until(lambda: all(Site.objects.get(name).allowed_queues for name in SITES), 60)
+        for name, (_, queue) in SITES.items():
+            wait_until(lambda name=name, queue=queue: queue in Site.objects.get(name).allowed_queues, 60)
         run_shell(here, submit.replace("workflow=hello_multi ", "workflow=hello_multisite "))
         wait_until(lambda: all(job.done() for job in jobs_of("hello_multisite")), 180)
         outputs = [path for name in SITES for path in here.glob(f"{name}/data/multisite/*/job.out")]
