@@ -1,6 +1,7 @@
 """Throw-away databases for tests: real ones, each in its own directory, never left running."""
 
 import shutil
+import socket
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,7 +33,7 @@ def discard_database(db_path: Path) -> None:
 
 
 def empty_tables() -> None:
-    """Delete all rows of the active database but its first site, and count from 1 again.
+    """Delete all rows of the active database but its first site, make that as it was, count from 1 again.
 
     By DELETE: TRUNCATE syncs new files of every table and index, a quarter of a second for each test.
     """
@@ -47,6 +48,9 @@ def empty_tables() -> None:
         cursor.execute("SET LOCAL lock_timeout = '20s'")
         cursor.execute("; ".join(f"DELETE FROM {quoted(model._meta.db_table)}" for model in models))
         cursor.execute("DELETE FROM core_site WHERE id <> 1")
+        columns = [f.column for f in Site._meta.local_fields if f.column not in ("id", "name", "path")]
+        told = ", ".join(f"{name} = DEFAULT" for name in columns)
+        cursor.execute(f"UPDATE core_site SET name = %s, {told}", [socket.gethostname().split(".")[0]])
         cursor.execute(
             "SELECT setval(oid::regclass, 1, false) FROM pg_class "
             "WHERE relkind = 'S' AND relname LIKE 'core%' AND relname <> 'core_site_id_seq'"
