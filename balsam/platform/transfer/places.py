@@ -4,6 +4,7 @@ Nothing that looks like an option of a program is ever taken for a host.
 """
 
 import re
+from collections.abc import Mapping
 from urllib.parse import unquote
 
 from balsam.exceptions import UsageError
@@ -25,6 +26,13 @@ _LIKE_URL = re.compile(
 _ON_THIS_MACHINE = ("local", "link")
 _OVER_SSH = ("scp", "rsync")
 _OVER_HTTP = ("http", "https")
+#: transport -> how a host of it is named, and what an address of it looks like: its path is taken as it is.
+_NAMED: Mapping[str, tuple[re.Pattern[str], str]] = {
+    "globus": (
+        re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}"),
+        "globus://ENDPOINT_UUID/PATH",
+    ),
+}
 
 
 def parse_address(text: str) -> Place:
@@ -37,6 +45,8 @@ def parse_address(text: str) -> Place:
         return Place(transport, path=_path(text, rest.removeprefix("//") if rest[:3] == "///" else rest))
     if transport not in known_transports():
         raise _unknown(text, found[1])
+    if transport in _NAMED:
+        return _named(text, transport, rest)
     if transport not in (*_OVER_SSH, *_OVER_HTTP):
         return Place(transport, path=_path(text, rest))
     parts = (_LIKE_URL if rest.startswith("//") else _LIKE_SCP).fullmatch(rest)
@@ -61,7 +71,7 @@ def parse_location(alias: str, text: str) -> Place:
     try:
         if re.fullmatch(r"(local|link):(//)?", text):
             return Place(text.partition(":")[0])
-        if re.fullmatch(rf"({'|'.join((*_OVER_SSH, *_OVER_HTTP))})://[^/]*", text):
+        if re.fullmatch(rf"({'|'.join((*_OVER_SSH, *_OVER_HTTP, *_NAMED))})://[^/]*", text):
             text += "/"
         place = parse_address(text)
     except UsageError as error:
@@ -72,6 +82,14 @@ def parse_location(alias: str, text: str) -> Place:
     if place.transport in (*_ON_THIS_MACHINE, *_OVER_SSH) and not place.path.startswith("/"):
         raise UsageError(f"The transfer location {alias!r} is {text!r}: its path is not absolute.")
     return place
+
+
+def _named(text: str, transport: str, rest: str) -> Place:
+    names, form = _NAMED[transport]
+    host, slash, path = rest.removeprefix("//").partition("/")
+    if not (rest.startswith("//") and slash and names.fullmatch(host)):
+        raise UsageError(f"Cannot read the address {text!r}. Write {form}.")
+    return Place(transport, host, path=_path(text, f"/{path}"))
 
 
 def _path(text: str, path: str) -> str:

@@ -6,6 +6,7 @@ import shutil
 
 from balsam.exceptions import TransferWait
 from balsam.platform.transfer import Answer, Batch, Desk, Move, rsync, scp
+from balsam.processing.transfers.sizes import size_of
 
 __all__ = ["ByScp"]
 
@@ -49,7 +50,7 @@ class ByScp:
             if answer.returncode:
                 _tell(answer, move, desk)
                 return
-            size += _size(source)
+            size += size_of(source)
         desk.sent(move, size)
 
     def _send_one(self, batch: Batch, move: Move, source: str, target: str, desk: Desk) -> Answer:
@@ -76,11 +77,3 @@ def _tell(answer: Answer, move: Move, desk: Desk) -> None:
         desk.ssh_options()  # tells, where the connection is gone for good
     words = answer.words if answer.returncode else f"Nothing matches {move.remote!r} there."
     desk.failed(move, words, is_final=scp.is_missing(answer.stderr) or not answer.returncode)
-
-
-def _size(path: str) -> int:
-    if not os.path.isdir(path):
-        return os.stat(path).st_size
-    return sum(
-        os.lstat(os.path.join(folder, name)).st_size for folder, _, files in os.walk(path) for name in files
-    )

@@ -1,7 +1,9 @@
 """Carry one batch: give it to its transport, and turn what comes of it into results, whatever happens."""
 
 import logging
+import os
 import random
+import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
 
@@ -13,7 +15,7 @@ from balsam.exceptions import (
     TransferWait,
     UsageError,
 )
-from balsam.platform.transfer import Answer, CommandLine, Move, Placing, load_transport
+from balsam.platform.transfer import Answer, CommandLine, Endpoint, Move, Placing, load_transport
 from balsam.processing.interruption import Interruption
 from balsam.processing.transfers import commands
 from balsam.processing.transfers.lanes import Lane, lane_for
@@ -36,7 +38,10 @@ _WAIT_SEC = 15.0
 
 
 class Carrier:
-    """The desk of one batch. ``on_result`` is called for each transfer, once, from this thread."""
+    """The desk of one batch. ``on_result`` is called for each transfer, once, from this thread.
+
+    ``on_notes`` is called with what others do of transfers, and returns once that is recorded.
+    """
 
     def __init__(
         self,
@@ -45,14 +50,20 @@ class Carrier:
         interruption: Interruption,
         on_result: Callable[[TransferResult], None],
         environ: Mapping[str, str],
+        *,
+        endpoint: Endpoint,
+        on_notes: Callable[[Sequence[TransferResult]], None],
     ) -> None:
         self.scratch = ""
+        self.endpoint = endpoint
         self._plans = {one.spec.item_id: one for one in plans}
         self._left = dict(self._plans)
         self._batch = as_batch(plans)
         self._logins = logins
         self._interruption = interruption
         self._on_result = on_result
+        self._on_notes = on_notes
+        self._directories: dict[int, str] = {}
         self._environ = environ
         self._began = time.monotonic()
         self._has_failed = False
@@ -89,8 +100,11 @@ class Carrier:
             self._tell(result(one.spec, words))
 
     def _tell(self, result: TransferResult) -> None:
-        if self._left.pop(result.item_id, None) is not None:
-            self._on_result(result)
+        if self._left.pop(result.item_id, None) is None:
+            return
+        if result.state in (T.DONE.value, T.ERROR.value) and result.item_id in self._directories:
+            shutil.rmtree(self._directories[result.item_id], ignore_errors=True)
+        self._on_result(result)
 
     # -- what a transport asks -----------------------------------------------------------------------
 
@@ -106,11 +120,25 @@ class Carrier:
         """Log in, if need be; raises TransferWait."""
         return self._logins.options(self._batch.place)
 
-    def note_task(self, move: Move, task_id: str) -> None:
-        """Keep the name of a task that others do."""
+    def pause(self, seconds: float) -> None:
+        """Let time pass; raises StepInterrupted as soon as the work is to end."""
+        self._interruption.wait(seconds)
+
+    def directory_of(self, move: Move) -> str:
+        """Make a directory of a move's own, beside those of batches."""
         spec = self._plans[move.item_id].spec
-        self._on_result(
-            TransferResult(item_id=spec.item_id, attempt=spec.attempt, state=T.ACTIVE.value, task_id=task_id)
+        path = os.path.join(os.path.dirname(self.scratch), f"{spec.job_id}-{spec.item_id}")
+        os.makedirs(path, mode=0o700, exist_ok=True)
+        return self._directories.setdefault(spec.item_id, path)
+
+    def note_task(self, moves: Sequence[Move], task_id: str) -> None:
+        """Keep the name of a task that others do."""
+        specs = [self._plans[move.item_id].spec for move in moves]
+        self._on_notes(
+            [
+                TransferResult(item_id=s.item_id, attempt=s.attempt, state=T.ACTIVE.value, task_id=task_id)
+                for s in specs
+            ]
         )
 
     def arrived(self, move: Move, paths: Sequence[str], how: Placing = "move") -> None:

@@ -8,11 +8,12 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from balsam.client import Client
-from balsam.exceptions import LeaseLostError, StepError, UsageError
+from balsam.exceptions import LeaseLostError, StepError, StepInterrupted, UsageError
+from balsam.platform.transfer import Endpoint
 from balsam.processing.interruption import Interruption
 from balsam.processing.pacing import Pace
 from balsam.processing.transfers.carrying import Carrier, given_up, handed_back
@@ -47,6 +48,7 @@ class MoverOptions:
     #: Look for transfers after this long without a word, in case a notice was missed.
     look_sec: float = 30.0
     locations: Mapping[str, str] | None = None
+    endpoint: Endpoint = field(default_factory=Endpoint)
 
 
 class Mover:
@@ -77,6 +79,8 @@ class Mover:
         self._held: dict[int, TransferSpec] = {}
         self._waiting: deque[list[Plan]] = deque()
         self._results: deque[TransferResult] = deque()
+        #: Transfers of which a note is among the results.
+        self._noted: set[int] = set()
         self._may_be_work = True
         self._look_at = 0.0
         self._reported_at = 0.0
@@ -270,8 +274,9 @@ class Mover:
             self._may_be_work |= reply.released > 0
             for result in results:
                 self._results.popleft()
-                if result.state != "active":
+                if result.state != "active" or str(result.item_id) in reply.late:
                     self._held.pop(result.item_id, None)
+                self._noted.discard(result.item_id)
             self._look_at = min(
                 [self._look_at, *(time.monotonic() + r.retry_sec for r in results if r.state == "inactive")]
             )
@@ -300,7 +305,15 @@ class Mover:
 
     def _work(self) -> None:
         while (plans := self._next()) is not None:
-            Carrier(plans, self._logins, self._interruption, self._keep, self._environ).carry()
+            Carrier(
+                plans,
+                self._logins,
+                self._interruption,
+                self._keep,
+                self._environ,
+                endpoint=self._options.endpoint,
+                on_notes=self._record,
+            ).carry()
 
     def _next(self) -> list[Plan] | None:
         with self._changed:
@@ -317,3 +330,14 @@ class Mover:
             if result.item_id in self._held:
                 self._results.append(result)
                 self._changed.notify_all()
+
+    def _record(self, notes: Sequence[TransferResult]) -> None:
+        """Return once notes are recorded; raises StepInterrupted when they will not be."""
+        ids = {note.item_id for note in notes}
+        with self._changed:
+            self._noted |= ids
+            self._results += notes
+            self._changed.notify_all()
+            self._changed.wait_for(lambda: self._noted.isdisjoint(ids) or self._is_closed)
+            if self._is_closed or not ids <= self._held.keys():
+                raise StepInterrupted

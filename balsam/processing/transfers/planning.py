@@ -122,6 +122,7 @@ def _key(one: Plan) -> object:
     alone = one.spec.item_id if one.spec.failures > 1 else 0
     return (
         alone,
+        one.spec.task_id,
         one.spec.direction,
         replace(one.place, path=""),
         one.spec.data_path,

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from balsam.exceptions import StepError, UsageError
+from balsam.platform.transfer import Endpoint
 from balsam.processing.interruption import Interruption
 from balsam.processing.transfers.carrying import Carrier, given_up
 from balsam.processing.transfers.logins import Logins
@@ -35,6 +36,8 @@ def carried(spec: TransferSpec) -> TransferResult:
         plans = [plan(spec, None)]
     except (StepError, UsageError) as error:
         return given_up(spec, str(error))
-    Carrier(plans, Logins(), Interruption(), results.append, {}).carry()
+    Carrier(
+        plans, Logins(), Interruption(), results.append, {}, endpoint=Endpoint(), on_notes=results.extend
+    ).carry()
     (result,) = results
     return result
