@@ -6,8 +6,7 @@ again, Globus says which task it has become. So there is one task, at whatever m
 
 import os
 import posixpath
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from balsam.exceptions import ConfigError, StepError, TransferWait
@@ -15,14 +14,14 @@ from balsam.platform.transfer import Batch, Desk, Move
 from balsam.platform.transfer.globus import (
     Item,
     Outcome,
-    consents_of,
     failure_of,
     has_part,
     is_done,
     skipped_of,
     trouble_of,
 )
-from balsam.processing.transfers import globus_login
+from balsam.processing.transfers.globus_asking import asking, told
+from balsam.processing.transfers.globus_login import transfer_client
 from balsam.processing.transfers.sizes import size_of
 
 if TYPE_CHECKING:
@@ -33,8 +32,6 @@ __all__ = ["ByGlobus"]
 _SUBMISSION = "submission:"
 _FIRST_PAUSE_SEC = 0.5
 _LONGEST_PAUSE_SEC = 30.0
-#: Answers that may be others later: too many tasks, a paused endpoint, too many requests, what is down.
-_PASSING = (409, 429)
 
 Items = Mapping[int, Sequence[Item]]
 
@@ -49,7 +46,7 @@ class ByGlobus:
                 "Globus does not know how to reach the files of this site: name its endpoint, "
                 "transfers.globus_endpoint_id in its settings.yml, then type `balsam site sync`."
             )
-        client = globus_login.transfer_client()
+        client = transfer_client()
         items = {move.item_id: found for move in batch.moves if (found := _items(batch, move, desk))}
         moves = [move for move in batch.moves if move.item_id in items]
         if not moves:
@@ -62,7 +59,7 @@ class ByGlobus:
             task_id, is_ours = submitted
         task = self._ended(client, task_id, moves, desk)
         if task is not None:
-            with _asking():
+            with asking():
                 outcomes = _outcomes(client, task, moves, items, is_ours=is_ours)
             _tell(batch, moves, items, outcomes, desk)
 
@@ -79,18 +76,22 @@ class ByGlobus:
 
         submission = moves[0].task_id.removeprefix(_SUBMISSION)
         if not submission:
-            with _asking():
+            with asking():
                 submission = str(client.get_submission_id()["value"])
             desk.note_task(moves, _SUBMISSION + submission)
         document = _document(
             batch, desk.endpoint.id, submission, [i for m in moves for i in items[m.item_id]]
         )
         try:
-            with _asking():
+            with asking():
                 answer = client.submit_transfer(document)
+        except TransferWait as error:
+            if isinstance(error.__cause__, globus_sdk.TransferAPIError) and error.__cause__.http_status < 500:
+                desk.note_task(moves, "")  # refused for certain
+            raise
         except globus_sdk.TransferAPIError as error:
             for move in moves:
-                desk.failed(move, f"Globus: {_told(error)}", is_final=len(moves) == 1)
+                desk.failed(move, f"Globus: {told(error)}", is_final=len(moves) == 1)
             return None
         task_id, is_ours = str(answer["task_id"]), answer["code"] != "Duplicate"
         if is_ours:
@@ -106,11 +107,11 @@ class ByGlobus:
         pause_sec = _FIRST_PAUSE_SEC
         while True:
             try:
-                with _asking():
+                with asking():
                     task: Mapping[str, Any] = client.get_task(task_id).data
             except globus_sdk.TransferAPIError as error:
                 for move in moves:
-                    desk.failed(move, f"Globus: {_told(error)}", is_final=False)
+                    desk.failed(move, f"Globus: {told(error)}", is_final=False)
                 return None
             if task["status"] in ("SUCCEEDED", "FAILED"):
                 return task
@@ -229,39 +230,3 @@ def _tell(
                 "Are transfers.globus_endpoint_id and .globus_endpoint_site_path those of this site?"
             )
             desk.failed(move, words, is_final=False)
-
-
-@contextmanager
-def _asking() -> Iterator[None]:
-    """Raise TransferWait for what a person has to see to, or passes; other refusals as they are."""
-    import globus_sdk
-
-    try:
-        yield
-    except globus_sdk.NetworkError as error:
-        raise TransferWait(f"Globus does not answer: {error}.") from error
-    except globus_sdk.AuthAPIError as error:
-        if error.http_status >= 500 or error.http_status in _PASSING:
-            raise TransferWait(f"Globus: {_told(error)}") from error
-        raise _login_needed(_told(error)) from error
-    except globus_sdk.TransferAPIError as error:
-        if error.info.consent_required:
-            scopes = error.info.consent_required.required_scopes or []
-            raise globus_login.needed_consents(consents_of(scopes)) from error
-        if error.http_status == 401 or error.info.authorization_parameters:
-            told = error.info.authorization_parameters.session_message or _told(error)
-            raise _login_needed(told) from error
-        if error.http_status >= 500 or error.http_status in _PASSING:
-            raise TransferWait(f"Globus: {_told(error)}") from error
-        raise
-
-
-def _login_needed(told: str) -> TransferWait:
-    return TransferWait(
-        f"Globus wants a new login: {told}\nLog in, and it goes on: `{globus_login.COMMAND} --again`."
-    )
-
-
-def _told(error: "globus_sdk.GlobusAPIError") -> str:
-    """Return what Globus says, in its own words."""
-    return f"{error.code or error.http_status}: {error.message or error.text or error.http_reason}"[:1_000]

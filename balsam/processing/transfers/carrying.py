@@ -78,7 +78,9 @@ class Carrier:
         except StepInterrupted:
             self._rest(handed_back, "Interrupted; it is begun again")
         except TransferWait as error:
-            self._rest(_waiting, str(error))
+            # all at one time, since others may do them together
+            pause_sec = _WAIT_SEC * random.uniform(0.75, 1.25)
+            self._rest(lambda spec, words: _waiting(spec, words, pause_sec), str(error))
         except (StepError, UsageError) as error:
             self._rest(given_up, str(error))
         except (OSError, BalsamError) as error:
@@ -209,12 +211,12 @@ def _failed(spec: TransferSpec, words: str) -> TransferResult:
     )
 
 
-def _waiting(spec: TransferSpec, words: str) -> TransferResult:
+def _waiting(spec: TransferSpec, words: str, pause_sec: float) -> TransferResult:
     """Have a transfer wait for somebody to see to it: that is no failure of its own."""
     return TransferResult(
         item_id=spec.item_id,
         attempt=spec.attempt,
         state=T.INACTIVE.value,
         message=words,
-        retry_sec=_WAIT_SEC * random.uniform(0.75, 1.25),
+        retry_sec=pause_sec,
     )

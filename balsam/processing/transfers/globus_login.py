@@ -4,7 +4,7 @@ One login serves all sites of a user on a machine. Nothing is asked here but by 
 """
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -18,7 +18,7 @@ from balsam.lib.file_locks import file_lock
 if TYPE_CHECKING:
     import globus_sdk
 
-__all__ = ["GlobusFlow", "GlobusLogin", "login_file", "needed_consents", "read_login", "transfer_client"]
+__all__ = ["COMMAND", "GlobusFlow", "GlobusLogin", "login_file", "read_login", "transfer_client"]
 
 _RESOURCE = "transfer.api.globus.org"
 _PATIENCE_SEC = 10.0
@@ -119,14 +119,6 @@ class GlobusFlow:
         with _locked():
             _write(login)
         return login
-
-
-def needed_consents(endpoints: Sequence[str]) -> TransferWait:
-    """Return what is to be said where a consent is missing."""
-    options = "".join(f" -e {endpoint}" for endpoint in endpoints)
-    return TransferWait(
-        f"Globus needs your consent to use the data of an endpoint.\nGive it: `{COMMAND}{options}`."
-    )
 
 
 def _keep_refreshed(login: GlobusLogin, answer: "globus_sdk.OAuthTokenResponse") -> None:
