@@ -24,6 +24,8 @@ class Place:
     user: str = ""
     port: int = 0
     path: str = "/"
+    #: What else a location says of how it is reached: names and values.
+    options: tuple[tuple[str, str], ...] = ()
 
     @property
     def login(self) -> str:

@@ -23,6 +23,7 @@ _TRANSPORTS: Mapping[str, str] = {
     "http": f"{_PACKAGE}.by_http:ByHttp",
     "https": f"{_PACKAGE}.by_http:ByHttp",
     "globus": f"{_PACKAGE}.by_globus:ByGlobus",
+    "s3": f"{_PACKAGE}.by_s3:ByS3",
 }
 
 

@@ -15,7 +15,7 @@ Balsam = Callable[..., Finished]
 @pytest.fixture
 def jobs(db: Path) -> list[Job]:
     site = Site.objects.get(id=1)
-    site.transfer_locations = {"here": "local:"}
+    site.transfer_locations = {"here": "local:", "far": f"globus://{'1' * 8}-1111-1111-1111-{'1' * 12}"}
     site.save()
     slots = {"data": {"required": True, "direction": "in", "local_path": "in.dat"}}
     app = App.objects.create(site_id=1, name="Sum", command_template="true", transfers=slots)
@@ -63,3 +63,9 @@ def test_job_is_made_with_a_transfer(jobs, balsam_cli: Balsam):
     assert rows(balsam_cli("transfer", "ls", "-o", "json"))[-1]["remote"] == "here:/y"
     refused = balsam_cli(*words, "--stage-data", "dat=here:/y")
     assert refused.returncode == 2 and "Did you mean 'data'" in refused.stderr
+
+
+def test_login_by_ssh_is_only_for_what_goes_by_ssh(jobs, balsam_cli: Balsam):
+    done = balsam_cli("transfer", "login", "far")
+    assert done.returncode == 2 and "`balsam site globus-login`" in done.stderr
+    assert "not by ssh" in balsam_cli("transfer", "login", "here").stderr
