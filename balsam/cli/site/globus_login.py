@@ -1,7 +1,7 @@
 """`balsam site globus-login`: let the agents of this user move files by Globus."""
 
 import os
-import re
+from uuid import UUID
 
 import click
 
@@ -10,7 +10,6 @@ from balsam.cli.prompts import ask
 from balsam.exceptions import UsageError
 
 _ENVIRON = "BALSAM_GLOBUS_CLIENT_ID"
-_UUID = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 
 
 @click.command(
@@ -31,15 +30,11 @@ def globus_login(endpoints: tuple[str, ...], client_id: str, again: bool) -> Non
     """Show a link, take the code that is shown at its end, and keep the tokens for the agents."""
     from balsam.processing.transfers.globus_login import GlobusFlow, login_file, read_login
 
-    for endpoint in endpoints:
-        if not _UUID.fullmatch(endpoint):
-            raise UsageError(
-                f"{endpoint!r} is no id of an endpoint: https://app.globus.org/collections shows it."
-            )
+    wanted = [_id(endpoint) for endpoint in endpoints]
     login = read_login()
     known = login.consents if login is not None else ()
     app = client_id or os.environ.get(_ENVIRON, "") or (login.client_id if login is not None else "")
-    if login is not None and app == login.client_id and not again and set(endpoints) <= set(known):
+    if login is not None and app == login.client_id and not again and set(wanted) <= set(known):
         click.echo(f"There is a login to Globus already, in {login_file()}. `--again` logs in anew.")
         return
     if not app:
@@ -47,8 +42,16 @@ def globus_login(endpoints: tuple[str, ...], client_id: str, again: bool) -> Non
             "Which app logs in? Register a `thick client` at https://app.globus.org/settings/developers, "
             f"and pass its id: --client-id ID, or {_ENVIRON}. It is remembered."
         )
-    flow = GlobusFlow(app, (*known, *endpoints))
+    flow = GlobusFlow(app, (*known, *wanted))
     click.echo(f"Log in to Globus here:\n\n{flow.link}\n")
     flow.finish(ask("The code that is shown at the end: ", "Open the link, then type the command again"))
     click.echo(f"Logged in to Globus: the login is in {login_file()}.")
     click.echo("Transfers that wait for it go on within seconds.")
+
+
+def _id(endpoint: str) -> str:
+    try:
+        return str(UUID(endpoint))
+    except ValueError:
+        words = f"{endpoint!r} is no id of an endpoint: https://app.globus.org/collections shows it."
+        raise UsageError(words) from None
