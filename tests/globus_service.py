@@ -71,6 +71,9 @@ class GlobusService:
         #: Tasks do not go on while it is not set.
         self.goes_on = threading.Event()
         self.goes_on.set()
+        #: No ids for submissions are given out while it is not set.
+        self.gives_ids = threading.Event()
+        self.gives_ids.set()
         #: What tasks wait for meanwhile: PAUSED, INACTIVE, or the code of an error.
         self.trouble = ""
         #: Of the next tasks: fatal errors by the name of a file that they come to.
@@ -147,6 +150,7 @@ class GlobusService:
         if expires < time.time():
             return 401, error("AuthenticationFailed", "Token is not active")
         if (method, path) == ("GET", "/v0.10/submission_id"):
+            self.gives_ids.wait()
             return 200, {"DATA_TYPE": "submission_id", "value": str(uuid.uuid4())}
         if (method, path) == ("POST", "/v0.10/transfer"):
             return self.submit(body, consents)
@@ -283,5 +287,6 @@ def globus_service() -> Iterator[GlobusService]:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         service.url = f"http://127.0.0.1:{server.server_address[1]}"
         yield service
+        service.gives_ids.set()
         service.goes_on.set()
         server.shutdown()

@@ -10,8 +10,13 @@ import pytest
 from django.db.models.functions import Now
 
 from balsam.api import App, Job, Site
+from balsam.client import Client
 from balsam.core.models import BalsamJob, JobEvent, Session
 from balsam.core.models import TransferItem as Row
+from balsam.platform.transfer import Endpoint
+from balsam.processing.transfers import Mover, MoverOptions
+from balsam.processing.transfers.globus_login import GlobusFlow
+from balsam.schemas.sessions import Selection
 from tests.commands import Finished, run_balsam, script_path
 from tests.globus_service import GlobusService, globus_service
 from tests.waiting import wait_until
@@ -124,6 +129,73 @@ def test_an_agent_that_is_killed_goes_on_with_the_task_there_is(tmp_path, servic
     assert "FILE_NOT_FOUND" in JobEvent.objects.get(to_state="FAILED").message
     again = run_balsam("site", "globus-login", "-e", FAR, env=environ).check()
     assert "There is a login to Globus already" in again.stdout
+
+
+@pytest.fixture
+def start_mover(
+    session_id: int,
+    environ: dict[str, str],
+    tmp_path: Path,
+    service: GlobusService,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[Callable[[], Mover]]:
+    """Movers in this process, at a site that is seen by its own names."""
+    for name, value in environ.items():
+        monkeypatch.setenv(name, value)
+    service.endpoints[OWN] = Path("/")
+    flow = GlobusFlow(CLIENT, ())
+    flow.finish(service.visit(flow.link))
+    started: list[Mover] = []
+
+    def start() -> Mover:
+        options = MoverOptions(
+            selection=Selection(site_id=Site.objects.get("laptop").id), endpoint=Endpoint(OWN)
+        )
+        started.append(Mover(Client(), session_id, options))
+        started[-1].start()
+        return started[-1]
+
+    yield start
+    service.gives_ids.set()
+    for mover in started:
+        mover.stop(5)
+
+
+@pytest.fixture
+def job(db: Path, tmp_path: Path, service: GlobusService) -> Job:
+    (tmp_path / "laptop").mkdir()
+    (tmp_path / "far" / "a").write_text("a")
+    site = Site("laptop", str(tmp_path / "laptop"))
+    site.transfer_locations = {"far": f"globus://{FAR}"}
+    site.save()
+    app = App.objects.create(site_id=site.id, name="Take", command_template="true", transfers=SLOTS)
+    return Job.objects.create("w", app.id, transfers={"data": "far:/a"})
+
+
+def test_a_mover_that_ends_leaves_its_task_to_the_next(job, service, start_mover, tmp_path):
+    service.goes_on.clear()
+    first = start_mover()
+    (task,) = wait_until(lambda: list(service.book.values()), 60)
+    wait_until(lambda: Row.objects.filter(task_id=task.task_id).exists(), 60)
+    assert first.stop(10), "it does not wait for the task"
+    item = Row.objects.get()
+    assert (item.state, item.task_id, item.failures) == ("pending", task.task_id, 0)
+    service.goes_on.set()
+    start_mover()
+    wait_until(lambda: BalsamJob.objects.filter(state="PREPROCESSED").exists(), 60)
+    assert (tmp_path / "laptop/data/w/in.dat").read_text() == "a"
+    assert (len(service.book), service.duplicates) == (1, 0)
+
+
+def test_nothing_is_submitted_for_a_transfer_that_was_taken_away(job, service, start_mover):
+    service.gives_ids.clear()
+    mover = start_mover()
+    wait_until(lambda: "GET /v0.10/submission_id" in service.requests, 60)
+    run_balsam("transfer", "cancel", "--job", job.id, "--yes").check()
+    service.gives_ids.set()
+    wait_until(lambda: mover.held_ids() == [], 60)
+    assert service.book == {}
+    assert Row.objects.get().state == "error"
 
 
 def test_a_login_that_nobody_completes_changes_nothing(tmp_path, service, environ):
