@@ -61,7 +61,7 @@ class TransferResult:
     """What became of a transfer.
 
     ``state`` is done, error (given up), or inactive: it is to be tried again in ``retry_sec``, and waits for
-    what ``message`` says; active says which ``task_id`` others do of it. ``is_failure`` counts it as a try.
+    what ``message`` says; active says that ``task_id`` has been begun. ``is_failure`` counts it as a try.
     """
 
     item_id: int

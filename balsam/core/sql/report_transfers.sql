@@ -1,12 +1,11 @@
 -- Record what became of transfers that a session holds, at the start it tells of. Retries are dated by this clock.
--- What is active tells
--- what others do of it; with a failure that is over.
+-- With a failure, what others did of it is over.
 UPDATE core_transferitem i
 SET state = t.state,
     session_id = CASE WHEN t.state = 'active' THEN i.session_id END,
     failures = i.failures + t.is_failure::int,
     next_try = clock_timestamp() + make_interval(secs => t.retry_sec),
-    task_id = CASE WHEN t.is_failure THEN '' WHEN t.state = 'active' THEN t.task_id ELSE i.task_id END,
+    task_id = CASE WHEN t.is_failure THEN '' ELSE coalesce(nullif(t.task_id, ''), i.task_id) END,
     transfer_info = jsonb_strip_nulls(jsonb_build_object(
         'message', nullif(t.message, ''), 'bytes', nullif(t.size, 0), 'seconds', nullif(t.took_sec, 0))),
     last_update = clock_timestamp()

@@ -145,7 +145,7 @@ class Desk(Protocol):
     def note_task(self, moves: Sequence[Move], task_id: str) -> None:
         """Return once it is kept what others do of moves, so that it is not begun again if this process dies.
 
-        '': nothing any more; it is forgotten when a move fails, too. Raises StepInterrupted.
+        It is forgotten when a move fails. Raises StepInterrupted.
         """
 
     def arrived(self, move: Move, paths: Sequence[str], how: Placing = "move") -> None:

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 __all__ = ["ByGlobus"]
 
 _SUBMISSION = "submission:"
+#: A submission that has not become a task for certain, so that another one may be made.
+_REFUSED = "refused"
 _FIRST_PAUSE_SEC = 0.5
 _LONGEST_PAUSE_SEC = 30.0
 
@@ -52,7 +54,7 @@ class ByGlobus:
         if not moves:
             return
         task_id, is_ours = moves[0].task_id, True
-        if not task_id or task_id.startswith(_SUBMISSION):
+        if task_id in ("", _REFUSED) or task_id.startswith(_SUBMISSION):
             submitted = self._submitted(client, batch, moves, items, desk)
             if submitted is None:
                 return
@@ -74,7 +76,7 @@ class ByGlobus:
         """Return the task of moves, and whether it is of these for certain; None: they were refused."""
         import globus_sdk
 
-        submission = moves[0].task_id.removeprefix(_SUBMISSION)
+        submission = moves[0].task_id.removeprefix(_SUBMISSION).removeprefix(_REFUSED)
         if not submission:
             with asking():
                 submission = str(client.get_submission_id()["value"])
@@ -87,7 +89,7 @@ class ByGlobus:
                 answer = client.submit_transfer(document)
         except TransferWait as error:
             if isinstance(error.__cause__, globus_sdk.TransferAPIError) and error.__cause__.http_status < 500:
-                desk.note_task(moves, "")  # refused for certain
+                desk.note_task(moves, _REFUSED)
             raise
         except globus_sdk.TransferAPIError as error:
             for move in moves:

@@ -205,7 +205,7 @@ def test_a_missing_consent_is_asked_for_by_name(service, login, tmp_path):
     first = moved(slot(tmp_path))
     assert (first.results[1].state, first.results[1].is_failure) == ("inactive", False)
     assert f"`balsam site globus-login -e {FAR} -e {OWN}`" in first.results[1].message
-    assert first.notes[-1] == "", "nothing was submitted"
+    assert first.notes[-1] == "refused", "nothing was submitted"
     log_in(service, FAR, OWN)
     again = moved(slot(tmp_path, task_id=first.notes[-1]))
     assert again.results[1].state == "done", again.results[1].message
