@@ -3,7 +3,8 @@
 import os
 import signal
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,8 @@ from balsam.core.models import TransferItem as Row
 from balsam.platform.transfer import Endpoint
 from balsam.processing.transfers import Mover, MoverOptions
 from balsam.processing.transfers.globus_login import GlobusFlow
-from balsam.schemas.sessions import Selection
+from balsam.schemas.sessions import ReportReply, Selection
+from balsam.schemas.transfers import TransferResult
 from tests.commands import Finished, run_balsam, script_path
 from tests.globus_service import GlobusService, globus_service
 from tests.waiting import wait_until
@@ -138,7 +140,7 @@ def start_mover(
     tmp_path: Path,
     service: GlobusService,
     monkeypatch: pytest.MonkeyPatch,
-) -> Iterator[Callable[[], Mover]]:
+) -> Iterator[Callable[..., Mover]]:
     """Movers in this process, at a site that is seen by its own names."""
     for name, value in environ.items():
         monkeypatch.setenv(name, value)
@@ -147,11 +149,11 @@ def start_mover(
     flow.finish(service.visit(flow.link))
     started: list[Mover] = []
 
-    def start() -> Mover:
+    def start(client: Client | None = None) -> Mover:
         options = MoverOptions(
             selection=Selection(site_id=Site.objects.get("laptop").id), endpoint=Endpoint(OWN)
         )
-        started.append(Mover(Client(), session_id, options))
+        started.append(Mover(client or Client(), session_id, options))
         started[-1].start()
         return started[-1]
 
@@ -185,6 +187,24 @@ def test_a_mover_that_ends_leaves_its_task_to_the_next(job, service, start_mover
     wait_until(lambda: BalsamJob.objects.filter(state="PREPROCESSED").exists(), 60)
     assert (tmp_path / "laptop/data/w/in.dat").read_text() == "a"
     assert (len(service.book), service.duplicates) == (1, 0)
+
+
+def test_a_submission_is_recorded_before_it_is_made(job, service, start_mover):
+    early: list[TransferResult] = []
+
+    class Slow(Client):
+        """Gives a submission that does not wait for its note the time to be made."""
+
+        def report_transfers(self, session_id: int, results: Sequence[TransferResult]) -> ReportReply:
+            if any(result.task_id.startswith("submission:") for result in results):
+                with suppress(AssertionError):
+                    wait_until(lambda: service.book, 1)
+                    early.extend(results)
+            return super().report_transfers(session_id, results)
+
+    start_mover(Slow())
+    wait_until(lambda: BalsamJob.objects.filter(state="PREPROCESSED").exists(), 60)
+    assert early == [] and len(service.book) == 1
 
 
 def test_nothing_is_submitted_for_a_transfer_that_was_taken_away(job, service, start_mover):
