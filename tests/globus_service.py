@@ -76,6 +76,10 @@ class GlobusService:
         self.gives_ids.set()
         #: What tasks wait for meanwhile: PAUSED, INACTIVE, or the code of an error.
         self.trouble = ""
+        #: Names of files in trees that nobody may read.
+        self.unreadable: set[str] = set()
+        #: What the paths of what is skipped begin with besides: that of a home directory.
+        self.home = ""
         #: Of the next tasks: fatal errors by the name of a file that they come to.
         self.fatal: dict[str, str] = {}
         self.codes: dict[str, Json] = {}
@@ -219,8 +223,7 @@ class GlobusService:
             code = "NOT_A_DIRECTORY" if recursive else "IS_A_DIRECTORY"
         details = f"Error (transfer)\nFile: {item['source_path']}\nMessage: {code}\n"
         if code == "FILE_NOT_FOUND" and task.document["skip_source_errors"]:
-            paths = {name: item[name] for name in ("source_path", "destination_path")}
-            task.skipped.append({"error_code": code, "error_details": details, **paths})
+            self.skip(task, code, item["source_path"], details)
             return True
         if code:
             task.events.append(
@@ -233,6 +236,9 @@ class GlobusService:
             parents=True
         ) if recursive and not files else None
         for file in files:
+            if file.name in self.unreadable:
+                self.skip(task, "PERMISSION_DENIED", f"{item['source_path']}/{file.relative_to(there)}", "no")
+                continue
             below = f"/{file.relative_to(there)}" if recursive else ""
             destination = item["destination_path"].rstrip("/") + below
             to = target / destination.lstrip("/")
@@ -242,6 +248,12 @@ class GlobusService:
                 {"source_path": str(file), "destination_path": destination, "size": to.stat().st_size}
             )
         return True
+
+    def skip(self, task: Task, code: str, source: str, details: str) -> None:
+        """Leave a file out."""
+        task.skipped.append(
+            {"error_code": code, "error_details": details, "source_path": f"{self.home}{source}"}
+        )
 
 
 def error(code: str, message: str) -> Json:

@@ -16,6 +16,7 @@ __all__ = [
     "has_part",
     "is_done",
     "skipped_of",
+    "stray_of",
     "trouble_of",
 ]
 
@@ -60,13 +61,25 @@ def trouble_of(task: Document) -> str:
     return status if told in ("", status) else f"{status}: {told}"
 
 
-def skipped_of(items: Sequence[Item], skipped: Iterable[Document]) -> Outcome | None:
-    """Return what was not found, or not to be read, of a move; None: nothing."""
+def skipped_of(items: Sequence[Item], skipped: Iterable[Document], *, is_alone: bool) -> Outcome | None:
+    """Return what was not found, or not to be read, of a move; None: nothing.
+
+    All is of a move that ``is_alone``. Paths may come back by another name (``~``), or not at all.
+    """
     for error in skipped:
         path = error.get("source_path") or ""
-        if any(_is_below(path, item.source) for item in items):
+        if is_alone or any(_is_below(path, item.source) for item in items):
             code = str(error.get("error_code") or "")
-            return Outcome(_joined(code, error.get("error_details"), path), code in _FINAL)
+            return Outcome(_left_out(error), code in _FINAL)
+    return None
+
+
+def stray_of(items: Sequence[Item], skipped: Iterable[Document]) -> Outcome | None:
+    """Return what was left out of a task, and may be of any of its ``items``; None: nothing."""
+    for error in skipped:
+        path = error.get("source_path") or ""
+        if not any(_is_below(path, item.source) for item in items):
+            return Outcome(f"Globus left something out of the task: {_left_out(error)}", is_final=False)
     return None
 
 
@@ -77,10 +90,10 @@ def failure_of(
 
     Of what is said of no file, trying again may help, unless the move ``is_alone``.
     """
-    paths = [path for item in items for path in (item.source, item.destination)]
+    named = [_named(path) for item in items for path in (item.source, item.destination)]
     for event in events:
         details = str(event.get("details") or "")
-        if event.get("is_error") and any(path in details for path in paths):
+        if event.get("is_error") and any(name.search(details) for name in named):
             code = str(event.get("code") or "")
             return Outcome(_joined(code, details, event.get("description")), code in _FINAL)
     error = task.get("fatal_error") or {}
@@ -107,6 +120,15 @@ def consents_of(scopes: Iterable[str]) -> list[str]:
 
 def _is_below(path: str, top: str) -> bool:
     return path.rstrip("/") == top.rstrip("/") or path.startswith(top.rstrip("/") + "/")
+
+
+def _named(path: str) -> re.Pattern[str]:
+    """Return what finds a path, or one below it, among words, and no other that begins or ends like it."""
+    return re.compile(rf"(?<![^\s\"':=]){re.escape(path.rstrip('/'))}(?=/|$|[\"'])", re.MULTILINE)
+
+
+def _left_out(error: Document) -> str:
+    return _joined(error.get("error_code"), error.get("error_details"), error.get("source_path"))
 
 
 def _joined(*parts: object) -> str:

@@ -18,6 +18,7 @@ from balsam.platform.transfer.globus import (
     has_part,
     is_done,
     skipped_of,
+    stray_of,
     trouble_of,
 )
 from balsam.processing.transfers.globus_asking import asking, told
@@ -203,13 +204,15 @@ def _outcomes(
         copied = client.paginated.task_successful_transfers(task_id).items()
         files = {str(one["destination_path"]) for one in copied}
     events = list(client.task_event_list(task_id, limit=100)) if has_failed else []
+    is_alone = len(moves) == 1
+    stray = stray_of([item for move in moves for item in items[move.item_id]], skipped)
     found: dict[int, Outcome] = {}
     for move in moves:
         mine = items[move.item_id]
-        if (outcome := skipped_of(mine, skipped)) is not None:
+        if outcome := skipped_of(mine, skipped, is_alone=is_alone) or stray:
             found[move.item_id] = outcome
         elif has_failed and not is_done(mine, files):
-            found[move.item_id] = failure_of(task, mine, events, is_alone=len(moves) == 1)
+            found[move.item_id] = failure_of(task, mine, events, is_alone=is_alone)
         elif not is_ours and not has_part(mine, files):
             found[move.item_id] = Outcome(f"It was not part of the Globus task {task_id}", is_final=False)
     return found

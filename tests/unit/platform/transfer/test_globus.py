@@ -10,6 +10,7 @@ from balsam.platform.transfer.globus import (
     has_part,
     is_done,
     skipped_of,
+    stray_of,
     trouble_of,
 )
 
@@ -46,16 +47,24 @@ def test_a_task_says_what_it_waits_for(task: dict[str, object], words: str):
 
 def test_what_was_skipped_concerns_its_own_move():
     skipped = [{"source_path": "/t/b", "error_code": "PERMISSION_DENIED", "error_details": "no"}]
-    found = skipped_of([TREE], skipped)
+    found = skipped_of([TREE], skipped, is_alone=False)
     assert found is not None and found.is_final
     assert found.words == "PERMISSION_DENIED: no: /t/b"
-    assert skipped_of([FILE], skipped) is None
-    assert skipped_of([Item("/", "/x", None)], skipped) is not None
+    assert skipped_of([FILE], skipped, is_alone=False) is None
+    assert skipped_of([FILE], skipped, is_alone=True) is not None
+    assert skipped_of([Item("/", "/x", None)], skipped, is_alone=False) is not None
+    assert stray_of([FILE, TREE], skipped) is None
+    stray = stray_of([FILE], [{"source_path": None, "error_code": "FILE_NOT_FOUND"}])
+    assert stray is not None and not stray.is_final
 
 
 def test_an_error_of_a_file_is_final_for_it_and_no_other():
-    events = [{"is_error": True, "code": "PERMISSION_DENIED", "details": "File: /a"}]
+    details = "Error (transfer)\nFile: /a\nMessage: no\n"
+    events = [{"is_error": True, "code": "PERMISSION_DENIED", "details": details}]
     assert failure_of(FAILED, [FILE], events, is_alone=False).is_final
+    for name in ("/a/b", "/", "/ab", "/x/a b"):
+        other = failure_of(FAILED, [Item(name, f"/y{name}", False)], events, is_alone=False)
+        assert other.is_final is (name == "/"), name
     other = failure_of(FAILED, [TREE], events, is_alone=False)
     assert not other.is_final
     assert other.words == "The Globus task T failed: PERMISSION_DENIED: Permission denied"

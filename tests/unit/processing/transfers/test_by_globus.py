@@ -178,6 +178,24 @@ def test_what_is_not_there_fails_alone_with_the_words_of_globus(service, login, 
     assert directory.state == "error" and "IS_A_DIRECTORY" in directory.message
 
 
+@pytest.mark.parametrize("home", ["", "/home/ada"])
+def test_a_tree_of_which_something_was_left_out_is_not_done(service, login, tmp_path, home):
+    service.home = home
+    service.unreadable = {"secret"}
+    specs = []
+    for number, name in enumerate(["t", "u"], 1):
+        (tmp_path / f"far/{name}").mkdir()
+        (tmp_path / f"far/{name}/x").write_text("x")
+        specs.append(slot(tmp_path, number, remote_path=f"/{name}", local_path="sub", recursive=True))
+    (tmp_path / "far/t/secret").write_text("x")
+    results = moved(*specs).results
+    assert not (tmp_path / "site/data/job1/sub").exists()
+    assert results[1].state == ("inactive" if home else "error"), "it is not known whose it is"
+    assert results[2].state == ("inactive" if home else "done")
+    alone = moved(specs[0]).results[1]
+    assert alone.state == "error" and "PERMISSION_DENIED" in alone.message and "/t/secret" in alone.message
+
+
 def test_of_a_task_that_failed_what_was_copied_is_done(service, login, tmp_path):
     for number in range(1, 31):
         (tmp_path / f"far/f{number}").write_text(str(number))
