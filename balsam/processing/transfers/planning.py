@@ -9,6 +9,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from balsam.exceptions import StepError, UsageError
 from balsam.lib.beneath import relative_parts
@@ -61,7 +62,7 @@ def _place(spec: TransferSpec, locations: Mapping[str, str] | None) -> tuple[Pla
             f"This site has no transfer location {spec.location_alias!r}: see transfers.transfer_locations "
             "in its settings.yml."
         )
-    location = parse_location(spec.location_alias, known)
+    location = _location(spec.location_alias, known)
     top = location.path.rstrip("/")
     path = spec.remote_path
     if top and path != top and not path.startswith(top + "/"):
@@ -69,6 +70,11 @@ def _place(spec: TransferSpec, locations: Mapping[str, str] | None) -> tuple[Pla
             f"{spec.location_alias}:{path} is not below {top or '/'}, to which the location is confined."
         )
     return replace(location, path=path), top
+
+
+@lru_cache(256)
+def _location(alias: str, text: str) -> Place:
+    return parse_location(alias, text)
 
 
 def _of_patterns(spec: TransferSpec, place: Place, move: Move) -> Plan:

@@ -5,8 +5,9 @@ from typing import Any
 
 from balsam.exceptions import StepError, UsageError
 from balsam.processing.interruption import Interruption
-from balsam.processing.transfers.carrying import Carrier, given_up
+from balsam.processing.transfers.carrying import Carrier
 from balsam.processing.transfers.logins import Logins
+from balsam.processing.transfers.outcomes import given_up
 from balsam.processing.transfers.planning import plan
 from balsam.schemas.transfers import TransferResult, TransferSpec
 
@@ -35,6 +36,6 @@ def carried(spec: TransferSpec) -> TransferResult:
         plans = [plan(spec, None)]
     except (StepError, UsageError) as error:
         return given_up(spec, str(error))
-    Carrier(plans, Logins(), Interruption(), results.append, {}).carry()
+    Carrier(plans, Logins(), Interruption(), results.append, lambda progress: None, {}).carry()
     (result,) = results
     return result
