@@ -29,6 +29,8 @@ from tests.waiting import wait_until
 
 COUNT = int(os.environ.get("BALSAM_TEST_CAMPAIGN_JOBS", "60"))
 SIZE = 100_000
+#: How long sshd is stopped.
+STOP_SEC = 30.0 if "BALSAM_TEST_CAMPAIGN_JOBS" in os.environ else 2.0
 SLOTS = {
     "data": {"required": True, "direction": "in", "local_path": "in.dat"},
     "result": {"required": True, "direction": "out", "local_path": "out.dat"},
@@ -151,7 +153,15 @@ def test_nothing_is_lost_or_done_before_its_data_is_whole(db, tmp_path, environ,
 
     for part in (0.1, 0.3, 0.6):
         wait_until(lambda part=part: count("PREPROCESSED", "FAILED") >= part * COUNT, 300)
+        if part == 0.3:
+            with sshd.paused():
+                time.sleep(STOP_SEC)
+        if part == 0.6:
+            sshd.stop()
+            sshd.start()
         kill_agent(site_path, environ)
+    log_in(environ)
+    run_balsam("transfer", "retry", "--site", "all", env=environ, cwd=site_path)
     wait_until(lambda: count("READY") == 0, 300, what="all data to come in")
     assert count("PREPROCESSED") == COUNT
     sshd.cut_connections()

@@ -67,6 +67,9 @@ class ByScp:
         answer = Answer(0, "", "")
         for step in steps:
             answer = desk.run(step)
+            if answer.returncode and scp.is_unexplained(answer.stderr):
+                room = desk.run(scp.look_for_room(batch.place, temporary, ssh))
+                return room if room.returncode else answer
             if answer.returncode:
                 return answer
         return answer
