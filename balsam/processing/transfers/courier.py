@@ -11,7 +11,7 @@ from balsam.processing.errands import Errand, Errands
 from balsam.processing.transfers.lanes import drop_old
 from balsam.processing.transfers.load import TransferLoad
 from balsam.processing.transfers.outcomes import given_up
-from balsam.processing.transfers.planning import Plan, plan
+from balsam.processing.transfers.planning import Plan, namesakes, plan
 from balsam.schemas.sessions import ReportReply, Selection
 from balsam.schemas.transfers import TransferClaim, TransferClaimRequest, TransferResult, TransferSpec
 from balsam.states import TransferState
@@ -146,7 +146,7 @@ class TransferCourier(Errands):
             drop_old(data_path)
         with self._changed:
             self._load.hold(claim.items)
-        planned = [self._planned(spec) for spec in claim.items]
+        planned = self._plan_all(claim.items)
         with self._changed:
             self.environ = {"BALSAM_SESSION": claim.mark}
             look_sec = self._options.look_sec
@@ -156,6 +156,16 @@ class TransferCourier(Errands):
             self._load.add(planned)
             self._listeners.on_batches()
             self._changed.notify_all()
+
+    def _plan_all(self, specs: Sequence[TransferSpec]) -> list[Plan | TransferResult]:
+        planned = [self._planned(spec) for spec in specs]
+        clashes = namesakes(one for one in planned if isinstance(one, Plan))
+        return [
+            given_up(one.spec, clashes[one.spec.item_id])
+            if isinstance(one, Plan) and one.spec.item_id in clashes
+            else one
+            for one in planned
+        ]
 
     def _planned(self, spec: TransferSpec) -> Plan | TransferResult:
         """Plan a transfer, or return its result where that shows already that it cannot be done."""

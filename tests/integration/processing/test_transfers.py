@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from balsam.api import App, Job, JobTransferItem, Site, TransferItem
-from balsam.core.models import BalsamJob
+from balsam.core.models import ApplicationDefinition, BalsamJob
 from balsam.core.models import TransferItem as Row
 from balsam.exceptions import RefusedError, UsageError
 from balsam.processing.transfers import outcomes
@@ -246,3 +246,17 @@ def test_a_job_killed_while_it_waits_is_left_alone(app, store, start_mover):
     job = new_job(app, data=f"store:{store}/a")
     BalsamJob.objects.get(number=job.id).update_state("USER_KILLED")
     assert TransferItem.objects.get(job_id=job.id).state == "awaiting_job"
+
+
+@pytest.mark.parametrize("second", ["{}/other/a", "local:{}/other/a/"])
+def test_addresses_of_one_name_are_refused_before_anything_is_brought(second, db, store, start_processor):
+    (store / "other").mkdir()
+    (store / "other" / "a").write_text("other data")
+    url = f"{store}/a {second.format(store)}"
+    job = BalsamJob(name="old", workflow="w", application="app", stage_in_url=url)
+    ApplicationDefinition.objects.create(name="app", executable="/bin/true")
+    job.save()
+    start_processor()
+    wait_until(lambda: BalsamJob.objects.get(pk=job.pk).state == S.FAILED)
+    (item,) = Row.objects.filter(job_id=job.pk, state="error")
+    assert f"Both {store}/a and {second.format(store)} would be brought to" in item.transfer_info["message"]
