@@ -47,10 +47,8 @@ def archive(is_all: bool, target: Path, removes: bool, dry_run: bool, yes: bool,
         tell_refused("Nothing was packed", packing.refused)
     if dry_run or not yes:
         show_jobs(packing.jobs)
-    what = (
-        f"Pack the directories of {jobs_text(len(packing.jobs))} into {target}" + " and remove them" * removes
-    )
-    if dry_run or not confirm(f"{what}?", assume_yes=yes):
+    count, then = jobs_text(len(packing.jobs)), " and remove them" if removes else ""
+    if dry_run or not confirm(f"Pack the directories of {count} into {target}{then}?", assume_yes=yes):
         click.echo("Nothing was packed.")
         return
     try:
@@ -61,9 +59,7 @@ def archive(is_all: bool, target: Path, removes: bool, dry_run: bool, yes: bool,
         raise BalsamError(
             f"Cannot pack into {target}: {error}. What was not in the archive is where it was."
         ) from error
-    done = f"Packed {jobs_text(len(packing.jobs))} into {target}"
-    if removes:
-        done += ", and removed their directories"
+    done = f"Packed {count} into {target}" + (", and removed their directories" if removes else "")
     tell_refused(done, packing.refused)
     click.echo(f"{done}.")
 
