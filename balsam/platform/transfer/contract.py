@@ -6,7 +6,7 @@ group ``balsam.transfers``, whose names are those that stand before the colon of
 
 import os
 import posixpath
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -127,8 +127,17 @@ class Desk(Protocol):
     def check(self) -> None:
         """Raise StepInterrupted when the work is to end."""
 
-    def run(self, command: CommandLine) -> Answer:
-        """Run a program to its end; raises StepInterrupted."""
+    def run(
+        self,
+        command: CommandLine,
+        on_line: Callable[[str], None] | None = None,
+        on_wait: Callable[[], None] | None = None,
+    ) -> Answer:
+        """Run a program to its end; raises StepInterrupted.
+
+        ``on_line`` is called with each line it prints, as it comes; that is no part of the answer then.
+        ``on_wait`` is called about once a second while it runs. What they raise ends the program.
+        """
 
     def ssh_options(self) -> tuple[str, ...]:
         """Log in, if need be, and return options (-o …) with which ssh uses that login and no other.
@@ -147,6 +156,9 @@ class Desk(Protocol):
 
         It is forgotten when a move fails. Raises StepInterrupted.
         """
+
+    def progress(self, move: Move, size_bytes: int, total_bytes: int = 0) -> None:
+        """Tell how much of a move has come so far, and of how much; 0: unknown. It may be called often."""
 
     def arrived(self, move: Move, paths: Sequence[str], how: Placing = "move") -> None:
         """Say that a move in is here, whole; the files are moved, copied or linked to their place."""

@@ -123,6 +123,11 @@ def _path(text: str, path: str) -> str:
 def _unknown(text: str, transport: str) -> UsageError:
     if "@" in transport:
         return UsageError(f"{text!r} names no transport. Write scp:{text} or rsync:{text}.")
+    if transport.lower() in ("gsiftp", "gridftp"):
+        return UsageError(
+            f"Cannot move {text!r}: there is no GridFTP here. Write scp:[USER@]HOST:PATH or "
+            "rsync:[USER@]HOST:PATH, or give the job's application a slot and the site a location for it."
+        )
     known = ", ".join(sorted(known_transports()))
     return UsageError(
         f"Cannot move {text!r}: there is no transport {transport!r}, only {known}. Write `local:PATH` for a "

@@ -21,9 +21,9 @@ from balsam.platform.transfer.globus import (
     stray_of,
     trouble_of,
 )
+from balsam.processing.copying import bytes_below
 from balsam.processing.transfers.globus_asking import asking, told
 from balsam.processing.transfers.globus_login import transfer_client
-from balsam.processing.transfers.sizes import size_of
 
 if TYPE_CHECKING:
     import globus_sdk
@@ -226,7 +226,7 @@ def _tell(
         if (outcome := outcomes.get(move.item_id)) is not None:
             desk.failed(move, outcome.words, is_final=outcome.is_final)
         elif batch.direction == "out":
-            desk.sent(move, sum(map(size_of, move.local)))
+            desk.sent(move, sum(map(bytes_below, move.local)))
         elif os.path.lexists(local := os.path.join(desk.directory_of(move), _name(move))):
             desk.arrived(move, [local])
         else:

@@ -74,13 +74,14 @@ class _Bucket:
     def bring(self, move: Move, path: str) -> None:
         """Bring the object of a key; for a tree all below it, where there is any."""
         key = move.remote.lstrip("/")
+        count = _Count(self._desk, move)
         if move.recursive:
             prefix = f"{key.rstrip('/')}/" if key.strip("/") else ""
-            if self._bring_tree(prefix, path):
+            if self._bring_tree(prefix, path, count):
                 return
-        self._bring_file(key.rstrip("/") if move.recursive else key, path)
+        self._bring_file(key.rstrip("/") if move.recursive else key, path, count)
 
-    def _bring_tree(self, prefix: str, top: str) -> bool:
+    def _bring_tree(self, prefix: str, top: str, count: "_Count") -> bool:
         is_found = False
         for key in self._keys(prefix):
             is_found = True
@@ -88,7 +89,7 @@ class _Bucket:
             with asking(f"{self._name}/{key}"):
                 os.makedirs(path if key.endswith("/") else os.path.dirname(path), exist_ok=True)
             if not key.endswith("/"):
-                self._bring_file(key, path)
+                self._bring_file(key, path, count)
         return is_found
 
     def _keys(self, prefix: str) -> Iterator[str]:
@@ -98,7 +99,7 @@ class _Bucket:
             ):
                 yield from (found["Key"] for found in page.get("Contents", ()))
 
-    def _bring_file(self, key: str, path: str) -> None:
+    def _bring_file(self, key: str, path: str, count: "_Count") -> None:
         self._desk.check()
         with asking(f"{self._name}/{key}"):
             found = self._client.get_object(Bucket=self._name, Key=key, **_CHECKED)
@@ -106,11 +107,12 @@ class _Bucket:
             with closing(found["Body"]) as body:
                 if is_whole(path, found):  # an earlier try has brought it
                     return
+                count.total = 0 if count.move.recursive else found["ContentLength"]
                 if is_small := found["ContentLength"] <= _SMALL:
-                    _write(part, body)
+                    _write(part, body, count)
             if not is_small:
                 self._client.download_file(
-                    self._name, key, part, ExtraArgs=_CHECKED, Callback=self._tick, Config=self._division
+                    self._name, key, part, ExtraArgs=_CHECKED, Callback=count, Config=self._division
                 )
             check_whole(part, found)
             os.replace(part, path)
@@ -118,36 +120,53 @@ class _Bucket:
     def send(self, move: Move, local: str) -> int:
         """Take a file or a tree out; return its bytes."""
         key = move.target_of(local).strip("/")
+        count = _Count(self._desk, move)
         if not os.path.exists(local):
             raise StepError(f"There is no {local} to be taken out.")
         if not os.path.isdir(local):
-            return self._send_file(local, key)
+            count.total = os.stat(local).st_size
+            return self._send_file(local, key, count)
         if not move.recursive:
             raise StepError(f"{local} is a directory, and the slot is of a file: give it recursive=True.")
         size = 0
         for folder, _, names in os.walk(local):
             for name in names:
                 path = os.path.join(folder, name)
-                size += self._send_file(path, posixpath.join(key, os.path.relpath(path, local)))
+                size += self._send_file(path, posixpath.join(key, os.path.relpath(path, local)), count)
         return size
 
-    def _send_file(self, path: str, key: str) -> int:
+    def _send_file(self, path: str, key: str, count: "_Count") -> int:
         self._desk.check()
         if not os.path.isfile(path):
             raise StepError(f"{path} is no file, nor a link to one.")
         with asking(f"{self._name}/{key}"):
-            self._client.upload_file(path, self._name, key, Callback=self._tick, Config=self._division)
+            self._client.upload_file(path, self._name, key, Callback=count, Config=self._division)
             head = self._client.head_object(Bucket=self._name, Key=key)
             check_whole(path, head)
         return int(head["ContentLength"])
 
-    def _tick(self, _num_bytes: int) -> None:
+
+class _Count:
+    """How much of a move has come, and of how much (0: unknown); the library counts from its own threads."""
+
+    def __init__(self, desk: Desk, move: Move) -> None:
+        self.move = move
+        self.total = 0
+        self._desk = desk
+        self._size = 0
+
+    def __call__(self, num_bytes: int) -> None:
+        """Tell the desk; raises StepInterrupted."""
         self._desk.check()
+        self._size += num_bytes
+        self._desk.progress(self.move, self._size, self.total)
 
 
-def _write(path: str, chunks: Iterable[bytes]) -> None:
+def _write(path: str, chunks: Iterable[bytes], count: _Count) -> None:
     with open(path, "wb") as file:
-        file.writelines(chunks)
+        for chunk in chunks:
+            file.write(chunk)
+            count(len(chunk))
 
 
 def _name(move: Move) -> str:

@@ -3,7 +3,6 @@
 Missing or expired credentials, and a service that does not answer, are waited for.
 """
 
-import errno
 import hashlib
 import os
 import re
@@ -12,6 +11,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from balsam.exceptions import StepError, TransferWait
+from balsam.processing.transfers.outcomes import NO_ROOM, is_full
 
 __all__ = ["PassingError", "asking", "check_whole", "is_whole"]
 
@@ -63,8 +63,8 @@ def asking(what: str) -> Iterator[None]:
     except (FileExistsError, IsADirectoryError, NotADirectoryError) as error:
         raise StepError(f"s3://{what} is a file as well as a directory: {error}") from error
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise TransferWait(f"No room is left: {error}\nIt goes on when there is.") from error
+        if is_full(error):
+            raise TransferWait(f"{error}\n{NO_ROOM}") from error
         raise PassingError(f"s3://{what}: {error}") from error
 
 

@@ -1,24 +1,31 @@
-"""`balsam transfer`: what is moved, and what users do about it."""
+"""`balsam transfer`: what is moved, and what users do about it; in a database of one's own, and over HTTP."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from balsam.api import App, Job, Site
-from tests.commands import Finished
+from tests.commands import Finished, run_balsam
+from tests.cores import CORES, reached
 
 Balsam = Callable[..., Finished]
 
 
+@pytest.fixture(params=CORES)
+def balsam_cli(request: pytest.FixtureRequest, db: Path, tmp_path: Path, monkeypatch) -> Iterator[Balsam]:
+    with reached(request.param, db, tmp_path, monkeypatch):
+        yield run_balsam
+
+
 @pytest.fixture
-def jobs(db: Path) -> list[Job]:
-    site = Site.objects.get(id=1)
+def jobs(balsam_cli: Balsam, tmp_path: Path) -> list[Job]:
+    site = Site("laptop", str(tmp_path / "site"))
     site.transfer_locations = {"here": "local:", "far": f"globus://{'1' * 8}-1111-1111-1111-{'1' * 12}"}
     site.save()
     slots = {"data": {"required": True, "direction": "in", "local_path": "in.dat"}}
-    app = App.objects.create(site_id=1, name="Sum", command_template="true", transfers=slots)
+    app = App.objects.create(site_id=site.id, name="Sum", command_template="true", transfers=slots)
     return Job.objects.bulk_create(
         [Job(f"w{n}", app.id, tags={"n": str(n)}, transfers={"data": f"here:/data/{n}"}) for n in range(3)]
     )

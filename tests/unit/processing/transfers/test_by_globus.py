@@ -12,15 +12,12 @@ import pytest
 
 from balsam.exceptions import StepError, StepInterrupted, UsageError
 from balsam.platform.transfer import Endpoint
-from balsam.processing.interruption import Interruption
 from balsam.processing.transfers import by_globus
-from balsam.processing.transfers.carrying import Carrier
 from balsam.processing.transfers.globus_login import GlobusFlow, GlobusLogin, login_file, read_login
-from balsam.processing.transfers.logins import Logins
 from balsam.processing.transfers.planning import plan
 from balsam.schemas.transfers import TransferResult, TransferSpec
 from tests.globus_service import GlobusService, globus_service
-from tests.unit.processing.transfers.carried import transfer_spec
+from tests.unit.processing.transfers.carried import carry, transfer_spec
 
 FAR, OWN = "11111111-1111-4111-8111-111111111111", "22222222-2222-4222-8222-222222222222"
 CLIENT = "33333333-3333-4333-8333-333333333333"
@@ -59,9 +56,7 @@ class Moved:
         self.results: dict[int, TransferResult] = {}
         self.notes: list[str] = []
         plans = [plan(spec, None) for spec in specs]
-        Carrier(
-            plans, Logins(), Interruption(), self.keep, {}, endpoint=endpoint, on_notes=self.note
-        ).carry()  # fmt: skip
+        carry(plans, self.keep, self.note, endpoint)
 
     def keep(self, result: TransferResult) -> None:
         assert result.item_id not in self.results

@@ -10,15 +10,12 @@ import httpx
 import pytest
 
 from balsam.exceptions import StepInterrupted, UsageError
-from balsam.platform.transfer import Endpoint, Place, parse_address, parse_location
-from balsam.processing.interruption import Interruption
-from balsam.processing.transfers import by_s3, s3_asking
-from balsam.processing.transfers.carrying import Carrier
-from balsam.processing.transfers.logins import Logins
+from balsam.platform.transfer import Place, parse_address, parse_location
+from balsam.processing.transfers import by_s3, carrying, s3_asking
 from balsam.processing.transfers.planning import plan
 from balsam.schemas.transfers import TransferResult, TransferSpec
 from tests.s3_server import PAGE, s3_server
-from tests.unit.processing.transfers.carried import carried, transfer_spec
+from tests.unit.processing.transfers.carried import carried, carry, transfer_spec
 
 HOSTILE = ["a b", "-rf", 'it\'s "q"', "ümläut-文", "$(x);`y`", "*?[a]", "back\\slash", "100%25", "a+b&c#d?e"]
 BIG = bytes(range(256)) * 4096 * 20
@@ -61,11 +58,7 @@ def slot(s3: Any, tmp_path: Path, number: int = 1, **fields: Any) -> TransferSpe
 def moved(specs: Sequence[TransferSpec]) -> dict[int, TransferResult]:
     results: dict[int, TransferResult] = {}
     plans = [plan(spec, None) for spec in specs]
-    carrier = Carrier(
-        plans, Logins(), Interruption(), lambda result: results.update({result.item_id: result}), {},
-        endpoint=Endpoint(), on_notes=lambda notes: None,
-    )  # fmt: skip
-    carrier.carry()
+    carry(plans, lambda result: results.update({result.item_id: result}), lambda notes: None)
     return results
 
 
@@ -93,6 +86,19 @@ def test_large_objects_come_and_go_in_parts(s3, tmp_path):
     back = carried(slot(s3, tmp_path, remote_path="/deep/big", local_path="back"))
     assert (back.state, back.size_bytes) == ("done", len(BIG)), back.message
     assert (tmp_path / "data/job1/back").read_bytes() == BIG
+
+
+@pytest.mark.parametrize("direction", ["in", "out"])
+def test_it_is_told_how_much_has_come(s3, tmp_path, monkeypatch, direction):
+    monkeypatch.setattr(carrying, "_PROGRESS_SEC", 0.0)
+    put(s3, a=BIG)
+    (tmp_path / "data/job1").mkdir()
+    (tmp_path / "data/job1/in").write_bytes(BIG)
+    told: list[TransferResult] = []
+    plans = [plan(slot(s3, tmp_path, direction=direction), None)]
+    carry(plans, lambda result: None, lambda notes: None, on_progress=told.append)
+    sizes = [one.size_bytes for one in told]
+    assert len(sizes) > 3 and max(sizes) == len(BIG) and {one.total_bytes for one in told} == {len(BIG)}
 
 
 def test_a_prefix_is_a_directory_both_ways(s3, tmp_path):
