@@ -11,7 +11,7 @@ import shutil
 import signal
 import socket
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -47,7 +47,7 @@ class Login:
     )
 
 
-@dataclass(frozen=True)
+@dataclass
 class Sshd:
     """A running server; a context manager that stops it.
 
@@ -57,7 +57,8 @@ class Sshd:
     host: str
     port: int
     directory: Path
-    process: "subprocess.Popen[bytes]"
+    words: Sequence[str]
+    process: "subprocess.Popen[bytes]" = field(init=False)
 
     @property
     def config(self) -> Path:
@@ -80,6 +81,30 @@ class Sshd:
         for pid in children_of(self.process.pid):
             with contextlib.suppress(ProcessLookupError):  # it has just ended by itself
                 os.kill(pid, signal.SIGKILL)
+
+    @contextlib.contextmanager
+    def paused(self) -> Iterator[None]:
+        """Stop the server and its connections, as a machine that hangs, until the block ends."""
+        pids = [self.process.pid, *children_of(self.process.pid)]
+        for pid in pids:
+            os.kill(pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            for pid in pids:
+                os.kill(pid, signal.SIGCONT)
+
+    def start(self) -> None:
+        """Start the server, and wait until it takes connections."""
+        self.process = subprocess.Popen(self.words, stdin=subprocess.DEVNULL)
+        try:
+            wait_until(
+                lambda: self.process.poll() is not None or listens(self.port), what="the start of sshd"
+            )
+        except BaseException:
+            self.stop()
+            raise
+        assert self.process.poll() is None, self.log
 
     def stop(self) -> None:
         """End the server and its connections."""
@@ -119,14 +144,8 @@ def start_sshd(
     (directory / "sshd_config").write_text(server_config(directory, port, login, environ or {}))
     write_client_files(directory, port, login, client_lines)
     words = [sshd_path(), "-D", "-f", str(directory / "sshd_config"), "-E", str(directory / "sshd.log")]
-    process = subprocess.Popen(in_own_namespace(words, directory, login), stdin=subprocess.DEVNULL)
-    server = Sshd(HOSTS[0], port, directory, process)
-    try:
-        wait_until(lambda: process.poll() is not None or listens(port), what="the start of sshd")
-    except BaseException:
-        server.stop()
-        raise
-    assert process.poll() is None, server.log
+    server = Sshd(HOSTS[0], port, directory, in_own_namespace(words, directory, login))
+    server.start()
     return server
 
 

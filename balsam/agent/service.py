@@ -161,6 +161,7 @@ class _Service:
                 client, session_id, wake("launches"), selection=post.selection, concurrency=post.num_workers
             )
         transferring = None
+        board.say(moves_files=post.mover_options is not None)
         if post.mover_options is not None:
             transferring = Transferring(client, session_id, post.mover_options, board)
         sync = SchedulerSync(

@@ -14,7 +14,6 @@ from balsam.agent.sync import SchedulerSync
 from balsam.batch import Desk, open_site_desk
 from balsam.client import Client
 from balsam.config import SiteConfig, UserSettings
-from balsam.config.site_settings import TransferSettings
 from balsam.processing.transfers import MoverOptions
 from balsam.schemas.sessions import Selection
 
@@ -33,7 +32,7 @@ class SitePost:
         settings = config.settings
         self.selection = Selection(site_id=config.site_id, tags=settings.filter_tags)
         self.num_workers = settings.processing.num_workers if settings.processing else 0
-        self.mover_options = _mover_options(settings.transfers, self.selection)
+        self.mover_options = _mover_options(config, self.selection)
         self.sync_period_sec = settings.scheduler.sync_period if settings.scheduler else _IDLE_SYNC_SEC
 
     def check_is_free(self, client: Client) -> None:
@@ -72,8 +71,9 @@ class SitePost:
         return loops
 
 
-def _mover_options(settings: TransferSettings | None, selection: Selection) -> MoverOptions | None:
+def _mover_options(config: SiteConfig, selection: Selection) -> MoverOptions | None:
     """Return how files are moved; locations are those of the settings, not of its record."""
+    settings = config.settings.transfers
     if settings is None:
         return None
     return MoverOptions(
@@ -83,4 +83,5 @@ def _mover_options(settings: TransferSettings | None, selection: Selection) -> M
         query_limit=settings.num_items_query_limit,
         look_sec=settings.service_period,
         locations=settings.transfer_locations,
+        endpoint=config.endpoint,
     )

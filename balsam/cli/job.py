@@ -20,6 +20,7 @@ from balsam.cli.verbs import VerbedCommand
         "logs": ("balsam.cli.jobs.logs:logs", "Show what jobs have printed."),
         "wait": ("balsam.cli.jobs.wait:wait", "Wait until jobs have ended."),
         "modify": ("balsam.cli.jobs.modify:modify", "Change jobs."),
+        "archive": ("balsam.cli.jobs.archive:archive", "Pack directories of jobs that have ended."),
         "rm": ("balsam.cli.jobs.rm:rm", "Delete jobs."),
     },
     help="Add a job to the database.",

@@ -15,6 +15,20 @@ class NoAnswerError(BalsamError):
     exit_code = 2
 
 
+def ask(question: str, otherwise: str) -> str:
+    """Return the line that answers ``question``; input may come from a pipe.
+
+    Raises NoAnswerError, with what to do ``otherwise``, where input ends without an answer.
+    """
+    click.echo(question, nl=False)
+    sys.stdout.flush()
+    answer = (sys.stdin.readline() if sys.stdin else "").strip()
+    if not answer:
+        click.echo("")
+        raise NoAnswerError(f"Nobody answered: the input has ended, so nothing was done. {otherwise}.")
+    return answer
+
+
 def confirm(question: str, *, assume_yes: bool = False) -> bool:
     """Ask ``question`` until the answer is yes or no; input may come from a pipe.
 

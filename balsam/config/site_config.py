@@ -11,8 +11,17 @@ from balsam.config.site_record import settings_record
 from balsam.config.site_settings import SETTINGS_FILE, InvalidSettings, Settings, load_site_settings
 from balsam.config.user_log import log_as_set
 from balsam.exceptions import ConfigError
+from balsam.platform.transfer import Endpoint
 
-__all__ = ["NoSiteError", "ObjectClasses", "SiteConfig", "current_site", "enter_site", "settings_here"]
+__all__ = [
+    "NoSiteError",
+    "ObjectClasses",
+    "SiteConfig",
+    "current_site",
+    "endpoint_here",
+    "enter_site",
+    "settings_here",
+]
 
 _MODELS = "balsam.api.models"
 
@@ -59,6 +68,16 @@ class SiteConfig:
             return getattr(settings, name)
         raise AttributeError(f"SiteConfig has no {name!r}, and neither has settings.yml.")
 
+    @property
+    def endpoint(self) -> Endpoint:
+        """The Globus endpoint of the site."""
+        found = self.settings.transfers
+        if found is None:
+            return Endpoint()
+        return Endpoint(
+            found.globus_endpoint_id or "", str(self.site_path), found.globus_endpoint_site_path or ""
+        )
+
     def for_machine(self) -> UserSettings:
         """Return the user's settings as they are at this site."""
         return self.settings.for_machine(self.site_path)
@@ -79,6 +98,12 @@ def current_site() -> SiteConfig | None:
     """Return the site that this process works at; None outside of one, or where it has no settings."""
     site = find_site_dir()
     return SiteConfig() if site is not None and (site.path / SETTINGS_FILE).exists() else None
+
+
+def endpoint_here() -> Endpoint:
+    """Return the Globus endpoint of the site that this process works at."""
+    site = current_site()
+    return Endpoint() if site is None else site.endpoint
 
 
 def enter_site(site: SiteDir) -> None:

@@ -124,7 +124,7 @@ class TransferSettings:
     max_concurrent_transfers: int = _least(5, 1)
     globus_endpoint_id: str | None = None
     globus_endpoint_site_path: str | None = None
-    transfer_batch_size: int = _least(100, 1)
+    transfer_batch_size: int = _least(1_000, 1)
     num_items_query_limit: int = _least(2000, 1)
     service_period: float = _least(5, 0.1)
 

@@ -14,12 +14,15 @@ __all__ = ["claim_transfers"]
 
 @retrying
 def claim_transfers(request: TransferClaimRequest) -> TransferClaim:
-    """Claim transfers that are to be done now, oldest first, and say when to ask again for others."""
+    """Claim transfers that are to be done now, oldest first, and say when to ask again for others.
+
+    What the session holds and does not know of, since the answer to an earlier claim was lost, is freed.
+    """
+    sql.run("free_transfers", session_id=request.session_id, known=list(request.held))
     rows = sql.fetch(
         "claim_transfers",
         session_id=request.session_id,
         limit=request.limit,
-        held=list(request.held),
         workflow=request.workflow,
         site_id=request.site_id,
         tags=json.dumps(dict(request.tags)),

@@ -40,10 +40,14 @@ def open_below(root: str, parts: Sequence[str], *, make: bool) -> Iterator[int]:
 
 
 def _open_part(directory: int, name: str, *, make: bool) -> int:
-    if make:
+    try:
+        try:
+            return os.open(name, NO_FOLLOW, dir_fd=directory)
+        except FileNotFoundError:
+            if not make:
+                raise
         with suppress(FileExistsError):
             os.mkdir(name, dir_fd=directory)
-    try:
         return os.open(name, NO_FOLLOW, dir_fd=directory)
     except NotADirectoryError as error:
         if _is_link(directory, name):

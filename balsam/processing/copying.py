@@ -11,7 +11,7 @@ import os
 import shutil
 import stat
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,7 +19,7 @@ from balsam.exceptions import StepError, StorageFullError
 from balsam.lib.beneath import FOLLOW, NO_FOLLOW
 from balsam.processing.interruption import Interruption
 
-__all__ = ["Copier", "is_same", "put"]
+__all__ = ["Copier", "bytes_below", "is_same", "put", "size_of"]
 
 #: Temporary names begin with it; no ``*`` matches them.
 _PREFIX = ".balsam-"
@@ -59,7 +59,8 @@ class Copier:
     """Copies into ``directory``; with ``stays_inside``, links in it to directories are not followed.
 
     With ``moves`` the sources are used up: they are renamed where that can be. What cannot be copied (pipes,
-    sockets, devices) is left out and said in ``notes``; ``size_bytes`` counts the rest.
+    sockets, devices) is left out and said in ``notes``; ``size_bytes`` counts the rest. ``progress`` is
+    called with the bytes so far after each piece.
     """
 
     directory: str
@@ -68,6 +69,7 @@ class Copier:
     moves: bool = False
     notes: list[str] = field(default_factory=list)
     size_bytes: int = 0
+    progress: Callable[[int], None] | None = None
 
     def copy(self, source: str) -> None:
         """Copy a file or directory under its own name; a link is followed, links below it are kept as such.
@@ -123,6 +125,8 @@ class Copier:
             view = memoryview(chunk)
             while view:
                 view = view[os.write(new, view) :]
+            if self.progress is not None:
+                self.progress(self.size_bytes + copied)
         if copied < expected:
             raise StepError(f"{source} became shorter while it was copied: {copied} of {expected} bytes.")
         self.size_bytes += copied
@@ -224,6 +228,24 @@ def _copy_link(source: str, target: _Spot, top: str) -> None:
 def _refuse_directory(target: _Spot) -> None:
     if stat.S_ISDIR(target.mode()):
         raise StepError(f"Cannot write the file {target.path}: a directory has that name. Move it away.")
+
+
+def size_of(paths: Iterable[str]) -> int:
+    """Return the bytes of the files that are there; 0 with a directory, whose files are not counted."""
+    sizes = [os.stat(path) for path in paths if os.path.exists(path)]
+    return 0 if any(stat.S_ISDIR(one.st_mode) for one in sizes) else sum(one.st_size for one in sizes)
+
+
+def bytes_below(path: str) -> int:
+    """Return the bytes of a file, or of all files in a directory; what goes away meanwhile is not counted."""
+    if not os.path.isdir(path):
+        return os.stat(path).st_size
+    size = 0
+    for folder, _, names in os.walk(path):
+        for name in names:
+            with contextlib.suppress(FileNotFoundError):
+                size += os.lstat(os.path.join(folder, name)).st_size
+    return size
 
 
 def is_same(one: str, other: str) -> bool:

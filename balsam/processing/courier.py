@@ -4,23 +4,18 @@ All database calls are made by the one thread that is in `Courier.run`. A result
 the database has taken it.
 """
 
-import logging
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TypeVar
 
 from balsam.client import Client
-from balsam.exceptions import LeaseLostError
+from balsam.processing.errands import Errand, Errands
 from balsam.processing.pacing import Pace
 from balsam.processing.workload import Workload
 from balsam.schemas.sessions import ReportReply, Selection, StepClaimRequest
 
 __all__ = ["Courier"]
-
-T = TypeVar("T")
-log = logging.getLogger(__name__)
 
 #: Look for steps, and for revoked ones, after this long without a word, in case a notice was missed.
 LOOK_SEC = 30.0
@@ -28,8 +23,10 @@ LOOK_SEC = 30.0
 _REPORT_LIMIT = 500
 
 
-class Courier:
-    """Claims for, and reports from, a workload; ``changed`` guards the workload and all that is in here."""
+class Courier(Errands):
+    """Claims for, and reports from, a workload; ``changed`` guards the workload too."""
+
+    what = "Hooks and staging"
 
     def __init__(
         self,
@@ -40,35 +37,25 @@ class Courier:
         changed: threading.Condition,
         on_reported: Callable[[ReportReply], None] | None,
     ) -> None:
-        self._client = client
-        self._session_id = session_id
+        super().__init__(client, session_id, changed, on_reported)
         self._selection = selection
         self._load = load
-        self._changed = changed
-        self._on_reported = on_reported
         #: Held while a claim is under way. Taken before ``changed``.
         self._claiming = threading.Lock()
-        self._may_be_work = True
         self._is_given_up = False
         self._looked_at = 0.0
         #: Jobs whose step under way may have been revoked.
         self._doubted: set[str] = set()
         self._checked_at = 0.0
         self._check_pace = Pace()
-        self._report_pace = Pace()
-        self._claim_pace = Pace()
-        #: Calls to make, and in how many seconds each is due; what frees somebody comes first.
-        self._errands = (
+
+    @property
+    def _errands(self) -> Sequence[Errand]:
+        return (
             (self._check, self._check_in_sec),
             (self._report, self._report_in_sec),
             (self._claim, self._claim_in_sec),
         )
-
-    def wake(self) -> None:
-        """Say that there may be steps to claim."""
-        with self._changed:
-            self._may_be_work = True
-            self._changed.notify_all()
 
     def doubt(self, job_ids: Iterable[str]) -> None:
         """Say that the session may not hold these jobs any more: what was revoked of them will be ended."""
@@ -90,37 +77,11 @@ class Courier:
         with self._claiming:
             yield
 
-    def run(self) -> None:
-        """Carry until the workload is closed and empty; closes this thread's connection."""
-        try:
-            while self._wait_for_errand():
-                for call, due_in_sec in self._errands:
-                    if self._is_due(due_in_sec):
-                        call()
-        except LeaseLostError as error:
-            log.warning("Hooks and staging end here: %s", error)
-            with self._changed:
-                self._load.abandon()
-                self._changed.notify_all()
-        finally:
-            self._client.transport.close()
-
-    def _wait_for_errand(self) -> bool:
-        """Wait until there is something to report or claim; False when all is over."""
-        with self._changed:
-            while not self._is_over():
-                wait_sec = min(due_in_sec() for _, due_in_sec in self._errands)
-                if wait_sec <= 0:
-                    return True
-                self._changed.wait(wait_sec)
-            return False
-
     def _is_over(self) -> bool:
         return self._is_given_up or (self._load.is_closed and not self._load.job_ids())
 
-    def _is_due(self, due_in_sec: Callable[[], float]) -> bool:
-        with self._changed:
-            return due_in_sec() <= 0
+    def _abandon(self) -> None:
+        self._load.abandon()
 
     def _check_in_sec(self) -> float:
         running = self._load.running_ids()
@@ -204,23 +165,3 @@ class Courier:
             self._may_be_work |= reply.applied > 0
             self._changed.notify_all()
         self._tell(reply)
-
-    def _attempt(self, pace: Pace, what: str, call: Callable[[], T]) -> T | None:
-        """Make a call; None when it failed, to be made again. Only LeaseLostError passes through."""
-        try:
-            return call()
-        except LeaseLostError:
-            raise
-        except Exception:
-            log.warning("Cannot %s; trying again soon", what, exc_info=True)
-            with self._changed:
-                pace.failed()
-            return None
-
-    def _tell(self, reply: ReportReply) -> None:
-        if self._on_reported is None:
-            return
-        try:
-            self._on_reported(reply)
-        except Exception:
-            log.exception("The report of %d steps could not be passed on", reply.applied)

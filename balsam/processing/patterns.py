@@ -21,12 +21,12 @@ def words(text: str) -> list[str]:
 
 
 def matches(path: str) -> list[str]:
-    """Return the paths that match a pattern, sorted; one that exists by exactly this name is the only one.
+    """Return the paths that match a pattern, sorted, or the one that has exactly this name.
 
     As in a shell, ``*`` does not match names that begin with a dot.
     """
     trimmed = path.rstrip("/") or path
-    return [trimmed] if os.path.lexists(trimmed) else sorted(glob.glob(trimmed))
+    return _or_itself(sorted(glob.glob(trimmed)), trimmed, is_there=os.path.lexists(trimmed))
 
 
 def matches_inside(directory: str, pattern: str) -> list[str]:
@@ -45,6 +45,10 @@ def matches_inside(directory: str, pattern: str) -> list[str]:
             f"The pattern {pattern!r} names the working directory itself. Write '*' for all files in it."
         )
     trimmed = "/".join(parts)
-    if os.path.lexists(os.path.join(directory, trimmed)):
-        return [trimmed]
-    return sorted(glob.glob(trimmed, root_dir=directory))
+    found = sorted(glob.glob(trimmed, root_dir=directory))
+    return _or_itself(found, trimmed, is_there=os.path.lexists(os.path.join(directory, trimmed)))
+
+
+def _or_itself(found: list[str], name: str, *, is_there: bool) -> list[str]:
+    """Take a pattern for the name of a file where there is one that it does not match: ``a[1]``."""
+    return [name] if is_there and name not in found else found

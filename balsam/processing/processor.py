@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
 from balsam.client import Client
+from balsam.config.site_config import endpoint_here
 from balsam.processing.courier import Courier
 from balsam.processing.hooks import HOOK_TIMEOUT_SEC
 from balsam.processing.interruption import GRACE_SEC
@@ -51,7 +52,8 @@ class Processor:
         self._threads: list[threading.Thread] = []
         self._mover: Mover | None = None
         if moves_files and concurrency:
-            self._mover = Mover(client, session_id, MoverOptions(selection=whose), self._after_moves)
+            options = MoverOptions(selection=whose, endpoint=endpoint_here())
+            self._mover = Mover(client, session_id, options, self._after_moves)
 
     def start(self) -> None:
         """Start the threads, and look for work at once."""

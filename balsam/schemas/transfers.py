@@ -61,7 +61,8 @@ class TransferResult:
     """What became of a transfer.
 
     ``state`` is done, error (given up), or inactive: it is to be tried again in ``retry_sec``, and waits for
-    what ``message`` says; active says that ``task_id`` has been begun. ``is_failure`` counts it as a try.
+    what ``message`` says; active says that ``task_id`` has been begun, or how much has come so far.
+    ``is_failure`` counts it as a try.
     """
 
     item_id: int
@@ -71,5 +72,7 @@ class TransferResult:
     retry_sec: float = 0.0
     is_failure: bool = False
     size_bytes: int = 0
+    #: Of which it will be so many in the end; 0: unknown.
+    total_bytes: int = 0
     took_sec: float = 0.0
     task_id: str = ""

@@ -20,6 +20,10 @@ __all__ = ["site"]
         "mv": ("balsam.cli.site.changing:mv", "Move the directory of a site."),
         "rename": ("balsam.cli.site.changing:rename", "Give a site another name."),
         "rm": ("balsam.cli.site.changing:rm", "Delete a site with its jobs."),
+        "globus-login": (
+            "balsam.cli.site.globus_login:globus_login",
+            "Log in to Globus.",
+        ),
         "sample-settings": ("balsam.cli.site.agent:sample_settings", "Print settings with all their keys."),
     },
     examples=["balsam site init -n tutorial ./tutorial", "balsam site start", "balsam site ls"],

@@ -46,7 +46,10 @@ def _at_locations(alias: str) -> "list[Place]":
     for site in sites:
         if alias in site.transfer_locations:
             place = parse_location(alias, site.transfer_locations[alias])
-            if not place.host:
-                raise UsageError(f"{alias!r} is {site.transfer_locations[alias]!r}: that needs no login.")
+            if place.transport not in ("rsync", "scp"):
+                hint = " Type `balsam site globus-login`." if place.transport == "globus" else ""
+                raise UsageError(
+                    f"{alias!r} is {site.transfer_locations[alias]!r}: that is not by ssh.{hint}"
+                )
             found.append(place)
     return found

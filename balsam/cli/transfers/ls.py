@@ -15,6 +15,7 @@ _OPEN = ["pending", "active", "inactive", "error"]
 _COLUMNS = [
     *(Column(name) for name in ("id", "job_id", "direction", "state", "remote", "local_path")),
     Column("bytes", lambda value: "" if value is None else _size(value)),
+    Column("total", lambda value: "" if value is None else _size(value)),
     Column("rate", lambda value: "" if value is None else f"{_size(value)}/s"),
     Column("attempts"),
     Column("message", lambda value: value.splitlines()[0][:80] if value else ""),
@@ -75,6 +76,7 @@ def _row(item: "TransferItem") -> dict[str, Any]:
         **{name: getattr(item, name) for name in ("id", "job_id", "direction", "state", "local_path")},
         "remote": where,
         "bytes": size,
+        "total": info.get("total"),
         "rate": round(size / took_sec) if size and took_sec else None,
         "attempts": item.attempts,
         "message": info.get("message", ""),

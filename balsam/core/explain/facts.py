@@ -127,6 +127,11 @@ class ProcessFacts:
         return bool(self.about.get("steps", 1))
 
     @property
+    def moves_files(self) -> bool:
+        """Whether it does transfers; while there is an agent, launchers leave them to it."""
+        return bool(self.about.get("moves_files", True))
+
+    @property
     def tags(self) -> Mapping[str, str]:
         """What it looks after has these tags."""
         return self.about.get("tags") or {}

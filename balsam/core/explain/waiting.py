@@ -113,6 +113,15 @@ def _on_step(facts: Facts) -> Said:
 
 def _without_holder(facts: Facts, what: str) -> Said:
     """Explain a step that nobody has begun."""
+    if facts.transfers and facts.agent and not facts.agent.is_lost and not facts.agent.moves_files:
+        return Said(
+            reason=R.NO_MOVER,
+            text=f"{capital(what)}, and {facts.agent.text} moves no files: `transfers` is null in the "
+            "settings of its site. Launchers leave that to an agent while there is one.",
+            next_step=f"Give {facts.site.path}/settings.yml a section `transfers`, then `balsam site sync`; "
+            "or stop the agent, and a launcher does it.",
+            needs_you=True,
+        )
     up = [p for p in facts.processes if not p.is_lost]
     live = [p for p in up if not _why_not(facts, p)]
     agent = facts.agent

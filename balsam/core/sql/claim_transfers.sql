@@ -1,14 +1,11 @@
 -- Claim transfers that are to be done now, oldest first: those of jobs that stand where they want them. Launchers
--- leave them to the site's agent while there is one. What the session holds and does not know of is free first.
+-- leave them to the site's agent while there is one.
 WITH owner AS (
     SELECT id, kind FROM core_session WHERE id = %(session_id)s AND ended IS NULL FOR SHARE
-), unknown AS (
-    SELECT id FROM core_transferitem WHERE session_id = %(session_id)s AND id <> ALL (%(held)s::bigint[])
 ), picked AS (
     SELECT i.id, j.name, j.workflow, j.user_workdir, j.workdir, j.site_id
     FROM core_transferitem i JOIN core_balsamjob j USING (job_id)
-    WHERE ((i.state IN ('pending', 'inactive') AND i.next_try <= clock_timestamp())
-           OR i.id IN (SELECT id FROM unknown))
+    WHERE i.state IN ('pending', 'inactive') AND i.next_try <= clock_timestamp()
       AND j.state = CASE i.direction WHEN 'in' THEN 'READY' ELSE 'POSTPROCESSED' END
       AND j.session_id IS NULL
       AND j.site_id = %(site_id)s

@@ -43,20 +43,21 @@ class _Left:
 def report_transfers(session_id: int, results: Sequence[TransferResult]) -> ReportReply:
     """Record what became of transfers that a session holds; ``late`` are the ids of those it does not."""
     ids = [result.item_id for result in results]
+    ended = [result.item_id for result in results if result.state != T.ACTIVE]
     with transaction.atomic():
-        held = TransferItem.objects.filter(pk__in=ids, session_id=session_id)
+        held = TransferItem.objects.filter(pk__in=ended, session_id=session_id)
         batch = Batch.lock(set(held.values_list("job_id", flat=True)), session_id=session_id)
         recorded = {item_id for (item_id,) in sql.fetch("report_transfers", **_columns(session_id, results))}
         if any(result.state == T.PENDING for result in results):
             batch.tell(notices.WORK)  # handed back
         _advance(batch)
-        ended = batch.write()
+        moved = batch.write()
         return ReportReply(
             applied=len(recorded),
             late=tuple(str(item_id) for item_id in ids if item_id not in recorded),
-            finished=sum(row.state is S.JOB_FINISHED for row in ended),
-            failed=sum(row.state is S.FAILED for row in ended),
-            released=resolve(ended),
+            finished=sum(row.state is S.JOB_FINISHED for row in moved),
+            failed=sum(row.state is S.FAILED for row in moved),
+            released=resolve(moved),
         )
 
 
@@ -70,6 +71,7 @@ def _columns(session_id: int, results: Sequence[TransferResult]) -> dict[str, ob
         "retries": [result.retry_sec for result in results],
         "failures": [result.is_failure for result in results],
         "sizes": [result.size_bytes for result in results],
+        "totals": [result.total_bytes for result in results],
         "took": [round(result.took_sec, 3) for result in results],
         "tasks": [_storable(result.task_id) for result in results],
     }
@@ -114,7 +116,7 @@ def _said(direction: str, left: _Left) -> str:
 
 def free_transfers(session_id: int) -> None:
     """Let others do the transfers of a session that has ended."""
-    if sql.run("free_transfers", session_id=session_id):
+    if sql.run("free_transfers", session_id=session_id, known=[]):
         notices.notify([(notices.WORK, Session.objects.get(pk=session_id).site_id)])
 
 

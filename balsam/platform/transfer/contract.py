@@ -6,11 +6,11 @@ group ``balsam.transfers``, whose names are those that stand before the colon of
 
 import os
 import posixpath
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-__all__ = ["Answer", "Batch", "CommandLine", "Desk", "Move", "Place", "Placing", "Transport"]
+__all__ = ["Answer", "Batch", "CommandLine", "Desk", "Endpoint", "Move", "Place", "Placing", "Transport"]
 
 Placing = Literal["move", "copy", "link"]
 
@@ -24,6 +24,8 @@ class Place:
     user: str = ""
     port: int = 0
     path: str = "/"
+    #: What else a location says of how it is reached: names and values.
+    options: tuple[tuple[str, str], ...] = ()
 
     @property
     def login(self) -> str:
@@ -33,6 +35,26 @@ class Place:
 
     def __str__(self) -> str:
         return f"{self.transport}:{self.login}" if self.host else self.transport
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """The Globus endpoint through which others reach the files of this site; '': there is none.
+
+    ``path`` is what it calls the directory ``site_path`` of this machine; '': the same.
+    """
+
+    id: str = ""
+    site_path: str = ""
+    path: str = ""
+
+    def path_of(self, local: str) -> str | None:
+        """Return what the endpoint calls a file of this machine; None: nothing that is known."""
+        if not self.path:
+            return local
+        if local != self.site_path and not local.startswith(self.site_path.rstrip("/") + "/"):
+            return None
+        return posixpath.join(self.path, local[len(self.site_path) :].lstrip("/"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +74,7 @@ class Move:
     is_directory: bool = False
     #: The directory at the other end, out of which nothing may lead; '': any.
     top: str = ""
+    #: What `Desk.note_task` was told when the move was last under way; '': that is over.
     task_id: str = ""
 
     def target_of(self, local: str) -> str:
@@ -63,7 +86,7 @@ class Move:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Moves of one direction (in, out) between here and one place."""
+    """Moves of one direction (in, out) between here and one place, and of one ``task_id``."""
 
     direction: str
     place: Place
@@ -99,12 +122,22 @@ class Desk(Protocol):
     #: A directory of its own, on the file system of the working directories. What an earlier try of such a
     #: batch has left there may be used.
     scratch: str
+    endpoint: Endpoint
 
     def check(self) -> None:
         """Raise StepInterrupted when the work is to end."""
 
-    def run(self, command: CommandLine) -> Answer:
-        """Run a program to its end; raises StepInterrupted."""
+    def run(
+        self,
+        command: CommandLine,
+        on_line: Callable[[str], None] | None = None,
+        on_wait: Callable[[], None] | None = None,
+    ) -> Answer:
+        """Run a program to its end; raises StepInterrupted.
+
+        ``on_line`` is called with each line it prints, as it comes; that is no part of the answer then.
+        ``on_wait`` is called about once a second while it runs. What they raise ends the program.
+        """
 
     def ssh_options(self) -> tuple[str, ...]:
         """Log in, if need be, and return options (-o …) with which ssh uses that login and no other.
@@ -112,8 +145,20 @@ class Desk(Protocol):
         Raises TransferWait when a person has to log in, or the host does not answer.
         """
 
-    def note_task(self, move: Move, task_id: str) -> None:
-        """Keep the name of a task that others do, so that it is not begun again after this process dies."""
+    def pause(self, seconds: float) -> None:
+        """Let time pass; raises StepInterrupted as soon as the work is to end."""
+
+    def directory_of(self, move: Move) -> str:
+        """Return a directory of a move's own, which whoever carries it has until it is done or given up."""
+
+    def note_task(self, moves: Sequence[Move], task_id: str) -> None:
+        """Return once it is kept what others do of moves, so that it is not begun again if this process dies.
+
+        It is forgotten when a move fails. Raises StepInterrupted.
+        """
+
+    def progress(self, move: Move, size_bytes: int, total_bytes: int = 0) -> None:
+        """Tell how much of a move has come so far, and of how much; 0: unknown. It may be called often."""
 
     def arrived(self, move: Move, paths: Sequence[str], how: Placing = "move") -> None:
         """Say that a move in is here, whole; the files are moved, copied or linked to their place."""

@@ -22,6 +22,8 @@ _TRANSPORTS: Mapping[str, str] = {
     "scp": f"{_PACKAGE}.by_scp:ByScp",
     "http": f"{_PACKAGE}.by_http:ByHttp",
     "https": f"{_PACKAGE}.by_http:ByHttp",
+    "globus": f"{_PACKAGE}.by_globus:ByGlobus",
+    "s3": f"{_PACKAGE}.by_s3:ByS3",
 }
 
 

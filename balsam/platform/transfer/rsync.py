@@ -11,18 +11,24 @@ from collections.abc import Sequence
 from balsam.platform.transfer.contract import CommandLine, Move, Place
 
 __all__ = [
+    "begun_in",
     "bring",
     "bring_pattern",
+    "bytes_in",
     "is_disk_full",
     "is_lost",
     "is_refused",
     "relative",
     "send",
+    "shown",
     "words_of",
 ]
 
 #: Permissions and times are kept, owners not; whole files appear at once; a dead peer is noticed.
 _ALWAYS = ("-pt", "-8", "-s", "--partial-dir=.rsync-partial", "--timeout=60", "--omit-dir-times")
+#: Each file is named before it goes, with its size; of what is sent it is told, too, how much has gone.
+_NAMING = ("--out-format=>%l %n", "--outbuf=L")
+_COUNTING = ("--out-format=>%l %n", "--outbuf=N", "--info=progress", "--no-h")
 _LISTED = ("--from0", "--files-from=-", "--no-implied-dirs")
 #: Whatever they were, ours can be moved to their place.
 _IN = ("--chmod=u+rwX",)
@@ -39,7 +45,8 @@ def bring(
     tree = _TREE if any(move.recursive for move in moves) else ()
     kind = (*tree, "-L") if follows_links or not tree else tree
     names = b"".join(os.fsencode(relative(move.remote)) + b"\0" for move in moves)
-    argv = ["rsync", *_ALWAYS, *_IN, *kind, *_LISTED, *_shell(ssh), "--", f"{_host(place)}:/", scratch + "/"]
+    how = (*_ALWAYS, *_NAMING, *_IN, *kind, *_LISTED, *_shell(ssh))
+    argv = ["rsync", *how, "--", f"{_host(place)}:/", scratch + "/"]
     if any(not move.remote.startswith("/") for move in moves):  # of the home directory
         argv[-2] = f"{_host(place)}:./"
     return CommandLine(argv, names)
@@ -58,7 +65,7 @@ def send(
     """Copy what is below ``scratch`` to the same path at the other end: files, and directories whole."""
     listed = b"".join(os.fsencode(name) + b"\0" for name in names)
     target = f"{_host(place)}:{'./' if is_home else '/'}"
-    argv = ["rsync", *_ALWAYS, "-rl", *_LISTED, *_shell(ssh), "--", scratch + "/", target]
+    argv = ["rsync", *_ALWAYS, *_COUNTING, "-rl", *_LISTED, *_shell(ssh), "--", scratch + "/", target]
     return CommandLine(argv, listed)
 
 
@@ -75,11 +82,11 @@ def is_refused(path: str) -> bool:
 
 def words_of(path: str, stderr: str) -> str:
     """Return what messages say of a path, or ''."""
-    shown = _shown(path.strip("/"))
+    name = shown(path.strip("/"))
     told = [
         line.strip()
         for line in stderr.splitlines()
-        if re.search(rf'[/"]{re.escape(shown)}["/ ]', line) or line.endswith(shown)
+        if re.search(rf'[/"]{re.escape(name)}["/ ]', line) or line.endswith(name)
     ]
     return "\n".join(told[:3])
 
@@ -94,7 +101,19 @@ def is_disk_full(stderr: str) -> bool:
     return "No space left on device" in stderr or "Disk quota exceeded" in stderr
 
 
-def _shown(path: str) -> str:
+def begun_in(line: str) -> tuple[int, str] | None:
+    """Return the size and the name of the file that a line says is begun with; None for another line."""
+    found = re.fullmatch(r">(\d+) (.+)", line)
+    return (int(found[1]), found[2]) if found else None
+
+
+def bytes_in(line: str) -> int | None:
+    """Return how much of a file a line says has come; None for another line."""
+    found = re.match(r" +(\d+) +\d+% ", line)
+    return int(found[1]) if found else None
+
+
+def shown(path: str) -> str:
     """Return a path as messages have it: control characters by their number."""
     return re.sub(r"[\x00-\x1f\x7f]", lambda found: f"\\#{ord(found[0]):03o}", path)
 

@@ -7,10 +7,20 @@ import posixpath
 import re
 import shlex
 from collections.abc import Sequence
+from dataclasses import replace
 
 from balsam.platform.transfer.contract import CommandLine, Move, Place
 
-__all__ = ["bring", "is_missing", "place_at", "prepare", "send", "temporary_name"]
+__all__ = [
+    "bring",
+    "is_missing",
+    "is_unexplained",
+    "look_for_room",
+    "place_at",
+    "prepare",
+    "send",
+    "temporary_name",
+]
 
 _PLAIN = re.compile(r"[\w@%+=:,./~-]+", re.ASCII)
 _WILD = re.compile(r"([\\*?\[\]{}])")
@@ -40,6 +50,19 @@ def place_at(place: Place, temporary: str, path: str, ssh: Sequence[str]) -> Com
     old, new = shlex.quote(temporary), shlex.quote(path)
     merge = f"cp -Rp -- {old}/. {new}/ && rm -rf -- {old}"
     return _there(place, f"if [ -d {old} ] && [ -d {new} ]; then {merge}; else mv -f -- {old} {new}; fi", ssh)
+
+
+def is_unexplained(stderr: str) -> bool:
+    """Say whether the other end could not write and SFTP has no word for why, as for a full disk."""
+    return re.search(r"\b(?i:failure)\b", stderr) is not None
+
+
+def look_for_room(place: Place, temporary: str, ssh: Sequence[str]) -> CommandLine:
+    """Write a little at the other end, to be told of a full disk in the system's words."""
+    path = shlex.quote(f"{temporary}.room")
+    return replace(
+        _there(place, f"cat > {path}; code=$?; rm -f -- {path}; exit $code", ssh), stdin=bytes(1 << 16)
+    )
 
 
 def temporary_name(path: str, item_id: int) -> str:

@@ -1,5 +1,6 @@
 """Move files into working directories and out of them."""
 
-from balsam.processing.transfers.mover import Mover, MoverOptions
+from balsam.processing.transfers.courier import MoverOptions
+from balsam.processing.transfers.mover import Mover
 
 __all__ = ["Mover", "MoverOptions"]

@@ -5,9 +5,10 @@ import os
 from balsam.exceptions import StepError, StorageFullError, TransferWait
 from balsam.lib.beneath import relative_parts
 from balsam.platform.transfer import Batch, Desk, Move, Placing
-from balsam.processing.copying import Copier, put
+from balsam.processing.copying import Copier, put, size_of
 from balsam.processing.interruption import Interruption
 from balsam.processing.patterns import matches
+from balsam.processing.transfers.outcomes import NO_ROOM
 from balsam.processing.transfers.placing import opened
 
 __all__ = ["ByCopy", "ByLink"]
@@ -28,14 +29,14 @@ class ByCopy:
                 else:
                     self._send(move, desk)
             except StorageFullError as error:
-                raise TransferWait(f"{error}\nIt goes on when there is room.") from error
+                raise TransferWait(f"{error}\n{NO_ROOM}") from error
             except StepError as error:
                 desk.failed(move, str(error), is_final=True)
 
     def _send(self, move: Move, desk: Desk) -> None:
         size = 0
         for source in move.local:
-            size += _send_one(move, source, desk)
+            size += _send_one(move, source, desk, size)
         desk.sent(move, size)
 
 
@@ -67,8 +68,13 @@ def _sources(move: Move) -> list[str]:
     return found
 
 
-def _send_one(move: Move, source: str, desk: Desk) -> int:
+def _send_one(move: Move, source: str, desk: Desk, before: int) -> int:
     interruption = _Checks(desk)
+    total = size_of(move.local)
+
+    def tell(size_bytes: int) -> None:
+        desk.progress(move, before + size_bytes, total)
+
     if move.is_directory:
         directory = os.path.expanduser(move.remote)
         if not os.path.isdir(directory):
@@ -76,14 +82,14 @@ def _send_one(move: Move, source: str, desk: Desk) -> int:
                 f"Cannot stage out to {move.remote!r}: {directory} is not an existing directory. "
                 f"Make it with `mkdir -p {directory}`, then set the job's state to RUN_DONE."
             )
-        copier = Copier(directory, interruption)
+        copier = Copier(directory, interruption, progress=tell)
         copier.copy(source)
         return copier.size_bytes
     if os.path.isdir(source) and not move.recursive:
         raise StepError(f"{source} is a directory, and the slot is of a file: give it recursive=True.")
     top = move.top or os.path.dirname(move.remote) or "/"
     parts = relative_parts(os.path.relpath(move.remote, top))
-    copier = Copier(move.remote, interruption, stays_inside=bool(move.top))
+    copier = Copier(move.remote, interruption, stays_inside=bool(move.top), progress=tell)
     is_tree = os.path.isdir(source)
     with opened(top, parts if is_tree and not parts else parts[:-1], move.remote) as directory_fd:
         copier.directory = os.path.dirname(move.remote)

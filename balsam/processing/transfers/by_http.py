@@ -7,7 +7,6 @@ import hashlib
 import os
 import posixpath
 import re
-from collections.abc import Iterator
 from urllib.parse import quote, unquote, urlsplit
 
 from balsam.exceptions import StepError
@@ -58,8 +57,13 @@ class ByHttp:
                 return
             goes_on = answer.status_code == 206
             _keep_mark(part, answer.headers)
-            _write(part, answer.iter_raw(), desk, goes_on=goes_on)
-            expected = _length(answer.headers, have[0] if have and goes_on else 0)
+            before = have[0] if have and goes_on else 0
+            expected = _length(answer.headers, before)
+            with open(part, "ab" if goes_on else "wb") as file:
+                for chunk in answer.iter_raw():
+                    desk.check()
+                    file.write(chunk)
+                    desk.progress(move, before + answer.num_bytes_downloaded, expected or 0)
         problem = _problem(part, expected, checksum)
         if problem:
             os.unlink(part)
@@ -105,13 +109,6 @@ def _keep_mark(part: str, headers: "object") -> None:
 def _length(headers: "object", before: int) -> int | None:
     told = headers.get("content-length")  # type: ignore[attr-defined]
     return before + int(told) if told is not None and told.isdecimal() else None
-
-
-def _write(part: str, chunks: Iterator[bytes], desk: Desk, *, goes_on: bool) -> None:
-    with open(part, "ab" if goes_on else "wb") as file:
-        for chunk in chunks:
-            desk.check()
-            file.write(chunk)
 
 
 def _problem(part: str, expected: int | None, checksum: tuple[str, str]) -> str:

@@ -7,6 +7,9 @@ from collections.abc import Sequence
 
 from balsam.exceptions import TransferWait
 from balsam.platform.transfer import Answer, Batch, Desk, Move, rsync
+from balsam.processing.copying import bytes_below
+from balsam.processing.transfers.arrivals import Arrivals, Following
+from balsam.processing.transfers.outcomes import NO_ROOM
 
 __all__ = ["ByRsync"]
 
@@ -36,11 +39,15 @@ class ByRsync:
 
     def _bring(self, batch: Batch, moves: Sequence[Move], desk: Desk, *, follows_links: bool) -> list[Move]:
         """Bring what is named by itself; return the moves that brought nothing but a link."""
-        ssh = desk.ssh_options()
-        answer = desk.run(rsync.bring(batch.place, moves, desk.scratch, ssh, follows_links=follows_links))
+        command = rsync.bring(
+            batch.place, moves, desk.scratch, desk.ssh_options(), follows_links=follows_links
+        )
+        arrivals = Arrivals(moves, desk)
+        answer = desk.run(command, arrivals.line, arrivals.look)
         links = []
-        left = Counter(rsync.relative(move.remote) for move in moves)
-        for move in moves:
+        others = [move for move in moves if move.item_id not in arrivals.placed]
+        left = Counter(rsync.relative(move.remote) for move in others)
+        for move in others:
             name = rsync.relative(move.remote)
             path = os.path.join(desk.scratch, name.rstrip("/"))
             left[name] -= 1
@@ -58,7 +65,8 @@ class ByRsync:
     def _bring_pattern(self, batch: Batch, move: Move, desk: Desk) -> None:
         directory = os.path.join(desk.scratch, f"pattern-{move.item_id}")
         os.makedirs(directory, exist_ok=True)
-        answer = desk.run(rsync.bring_pattern(batch.place, move, directory, desk.ssh_options()))
+        command = rsync.bring_pattern(batch.place, move, directory, desk.ssh_options())
+        answer = desk.run(command, on_wait=lambda: desk.progress(move, bytes_below(directory)))
         found = sorted(name for name in os.listdir(directory) if name != ".rsync-partial")
         if answer.returncode == 0 and found:
             desk.arrived(move, [os.path.join(directory, name) for name in found])
@@ -71,7 +79,7 @@ class ByRsync:
         top = os.path.join(desk.scratch, "out")
         shutil.rmtree(top, ignore_errors=True)
         sizes: dict[int, int] = {}
-        names: list[str] = []
+        names: dict[str, Move] = {}
         for move in batch.moves:
             desk.check()
             missing = [path for path in move.local if not os.path.exists(path)]
@@ -83,14 +91,15 @@ class ByRsync:
                 target = move.target_of(source)
                 name = rsync.relative(target.rstrip("/"))
                 sizes[move.item_id] += _link_tree(source, os.path.join(top, name))
-                names.append(name)
+                names[name] = move
         moves = [move for move in batch.moves if move.item_id in sizes]
         if not names:
             for move in moves:
                 desk.sent(move, 0)
             return
         is_home = not moves[0].remote.startswith("/")
-        answer = desk.run(rsync.send(batch.place, names, top, desk.ssh_options(), is_home=is_home))
+        command = rsync.send(batch.place, list(names), top, desk.ssh_options(), is_home=is_home)
+        answer = desk.run(command, Following(names, sizes, desk).line)
         for move in moves:
             said = rsync.words_of(move.remote, answer.stderr) if answer.returncode else ""
             if answer.returncode == 0:
@@ -104,7 +113,7 @@ class ByRsync:
         if answer.returncode == 0:
             return
         if rsync.is_disk_full(answer.stderr):
-            raise TransferWait(f"No room is left: {answer.words}\nIt goes on when there is.")
+            raise TransferWait(f"No room is left: {answer.words}\n{NO_ROOM}")
         if rsync.is_lost(answer.returncode):
             desk.ssh_options()  # tells, where the connection is gone for good
             raise ConnectionError(answer.words)

@@ -6,6 +6,8 @@ import shutil
 
 from balsam.exceptions import TransferWait
 from balsam.platform.transfer import Answer, Batch, Desk, Move, rsync, scp
+from balsam.processing.copying import bytes_below
+from balsam.processing.transfers.outcomes import NO_ROOM
 
 __all__ = ["ByScp"]
 
@@ -28,7 +30,8 @@ class ByScp:
         directory = os.path.join(desk.scratch, str(move.item_id))
         shutil.rmtree(directory, ignore_errors=True)
         os.makedirs(directory)
-        answer = desk.run(scp.bring(batch.place, move, directory, desk.ssh_options()))
+        command = scp.bring(batch.place, move, directory, desk.ssh_options())
+        answer = desk.run(command, on_wait=lambda: desk.progress(move, bytes_below(directory)))
         found = sorted(os.listdir(directory))
         if answer.returncode == 0 and found:
             desk.arrived(move, [os.path.join(directory, name) for name in found])
@@ -49,7 +52,7 @@ class ByScp:
             if answer.returncode:
                 _tell(answer, move, desk)
                 return
-            size += _size(source)
+            size += bytes_below(source)
         desk.sent(move, size)
 
     def _send_one(self, batch: Batch, move: Move, source: str, target: str, desk: Desk) -> Answer:
@@ -64,6 +67,9 @@ class ByScp:
         answer = Answer(0, "", "")
         for step in steps:
             answer = desk.run(step)
+            if answer.returncode and scp.is_unexplained(answer.stderr):
+                room = desk.run(scp.look_for_room(batch.place, temporary, ssh))
+                return room if room.returncode else answer
             if answer.returncode:
                 return answer
         return answer
@@ -71,16 +77,8 @@ class ByScp:
 
 def _tell(answer: Answer, move: Move, desk: Desk) -> None:
     if rsync.is_disk_full(answer.stderr):
-        raise TransferWait(f"No room is left: {answer.words}\nIt goes on when there is.")
+        raise TransferWait(f"No room is left: {answer.words}\n{NO_ROOM}")
     if answer.returncode == _SSH_FAILED:
         desk.ssh_options()  # tells, where the connection is gone for good
     words = answer.words if answer.returncode else f"Nothing matches {move.remote!r} there."
     desk.failed(move, words, is_final=scp.is_missing(answer.stderr) or not answer.returncode)
-
-
-def _size(path: str) -> int:
-    if not os.path.isdir(path):
-        return os.stat(path).st_size
-    return sum(
-        os.lstat(os.path.join(folder, name)).st_size for folder, _, files in os.walk(path) for name in files
-    )

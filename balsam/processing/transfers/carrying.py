@@ -1,7 +1,8 @@
 """Carry one batch: give it to its transport, and turn what comes of it into results, whatever happens."""
 
 import logging
-import random
+import os
+import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
 
@@ -13,30 +14,39 @@ from balsam.exceptions import (
     TransferWait,
     UsageError,
 )
-from balsam.platform.transfer import Answer, CommandLine, Move, Placing, load_transport
+from balsam.platform.transfer import Answer, CommandLine, Endpoint, Move, Placing, load_transport
+from balsam.processing.copying import size_of
 from balsam.processing.interruption import Interruption
 from balsam.processing.transfers import commands
 from balsam.processing.transfers.lanes import Lane, lane_for
 from balsam.processing.transfers.logins import Logins
+from balsam.processing.transfers.outcomes import (
+    NO_ROOM,
+    failed,
+    given_up,
+    handed_back,
+    is_full,
+    waiting_together,
+)
 from balsam.processing.transfers.placing import place_arrived
 from balsam.processing.transfers.planning import Plan, as_batch
 from balsam.schemas.transfers import TransferResult, TransferSpec
 from balsam.states import TransferState as T
 
-__all__ = ["MAX_TRIES", "Carrier", "given_up", "handed_back"]
+__all__ = ["Carrier"]
 
 log = logging.getLogger(__name__)
 
-#: Starts of no avail after which a transfer is given up.
-MAX_TRIES = 5
-_FIRST_PAUSE_SEC = 2.0
-_LONGEST_PAUSE_SEC = 300.0
-#: Between two looks at whether what is waited for has come: a login, a host, room on a disk.
-_WAIT_SEC = 15.0
+#: Between two words of how much has come.
+_PROGRESS_SEC = 1.0
 
 
 class Carrier:
-    """The desk of one batch. ``on_result`` is called for each transfer, once, from this thread."""
+    """The desk of one batch. ``on_result`` is called for each transfer, once, from this thread.
+
+    ``on_progress`` is called now and then for what is under way; ``on_notes`` with what others do of
+    transfers, and returns once that is recorded.
+    """
 
     def __init__(
         self,
@@ -44,17 +54,28 @@ class Carrier:
         logins: Logins,
         interruption: Interruption,
         on_result: Callable[[TransferResult], None],
+        on_progress: Callable[[TransferResult], None],
         environ: Mapping[str, str],
+        *,
+        endpoint: Endpoint,
+        on_notes: Callable[[Sequence[TransferResult]], None],
     ) -> None:
         self.scratch = ""
+        self.endpoint = endpoint
         self._plans = {one.spec.item_id: one for one in plans}
         self._left = dict(self._plans)
         self._batch = as_batch(plans)
         self._logins = logins
         self._interruption = interruption
         self._on_result = on_result
+        self._on_progress = on_progress
+        self._on_notes = on_notes
+        self._directories: dict[int, str] = {}
         self._environ = environ
         self._began = time.monotonic()
+        #: When the first of a transfer came.
+        self._since: dict[int, float] = {}
+        self._told_at = self._began
         self._has_failed = False
 
     def carry(self) -> None:
@@ -67,16 +88,21 @@ class Carrier:
         except StepInterrupted:
             self._rest(handed_back, "Interrupted; it is begun again")
         except TransferWait as error:
-            self._rest(_waiting, str(error))
+            self._rest(waiting_together(), str(error))
         except (StepError, UsageError) as error:
             self._rest(given_up, str(error))
-        except (OSError, BalsamError) as error:
-            self._rest(_failed, str(error))
+        except OSError as error:
+            if is_full(error):
+                self._rest(waiting_together(), f"{error}\n{NO_ROOM}")
+            else:
+                self._rest(failed, str(error))
+        except BalsamError as error:
+            self._rest(failed, str(error))
         except Exception as error:
             log.exception("The transport of %s broke", what)
-            self._rest(_failed, f"The transport broke: {type(error).__name__}: {error}")
+            self._rest(failed, f"The transport broke: {type(error).__name__}: {error}")
         else:
-            self._rest(_failed, "The transport said nothing of it")
+            self._rest(failed, "The transport said nothing of it")
 
     def _carry_in(self, lane: Lane, carry: Callable[..., None]) -> None:
         self.scratch = str(lane.path)
@@ -89,8 +115,11 @@ class Carrier:
             self._tell(result(one.spec, words))
 
     def _tell(self, result: TransferResult) -> None:
-        if self._left.pop(result.item_id, None) is not None:
-            self._on_result(result)
+        if self._left.pop(result.item_id, None) is None:
+            return
+        if result.state in (T.DONE.value, T.ERROR.value) and result.item_id in self._directories:
+            shutil.rmtree(self._directories[result.item_id], ignore_errors=True)
+        self._on_result(result)
 
     # -- what a transport asks -----------------------------------------------------------------------
 
@@ -98,32 +127,74 @@ class Carrier:
         """Raise StepInterrupted when the work is to end."""
         self._interruption.check()
 
-    def run(self, command: CommandLine) -> Answer:
+    def run(
+        self,
+        command: CommandLine,
+        on_line: Callable[[str], None] | None = None,
+        on_wait: Callable[[], None] | None = None,
+    ) -> Answer:
         """Run a program to its end."""
-        return commands.run(command, self._interruption, self._environ)
+        return commands.run(command, self._interruption, self._environ, on_line, on_wait)
 
     def ssh_options(self) -> tuple[str, ...]:
         """Log in, if need be; raises TransferWait."""
         return self._logins.options(self._batch.place)
 
-    def note_task(self, move: Move, task_id: str) -> None:
-        """Keep the name of a task that others do."""
+    def pause(self, seconds: float) -> None:
+        """Let time pass; raises StepInterrupted as soon as the work is to end."""
+        self._interruption.wait(seconds)
+
+    def directory_of(self, move: Move) -> str:
+        """Make a directory of a move's own, beside those of batches."""
         spec = self._plans[move.item_id].spec
-        self._on_result(
-            TransferResult(item_id=spec.item_id, attempt=spec.attempt, state=T.ACTIVE.value, task_id=task_id)
+        path = os.path.join(os.path.dirname(self.scratch), f"{spec.job_id}-{spec.item_id}")
+        os.makedirs(path, mode=0o700, exist_ok=True)
+        return self._directories.setdefault(spec.item_id, path)
+
+    def note_task(self, moves: Sequence[Move], task_id: str) -> None:
+        """Keep the name of a task that others do."""
+        specs = [self._plans[move.item_id].spec for move in moves]
+        self._on_notes(
+            [
+                TransferResult(item_id=s.item_id, attempt=s.attempt, state=T.ACTIVE.value, task_id=task_id)
+                for s in specs
+            ]
+        )
+
+    def progress(self, move: Move, size_bytes: int, total_bytes: int = 0) -> None:
+        """Tell how much has come of a move."""
+        now = time.monotonic()
+        since = self._since.setdefault(move.item_id, now)
+        if now < self._told_at + _PROGRESS_SEC or move.item_id not in self._left:
+            return
+        self._told_at = now
+        spec = self._plans[move.item_id].spec
+        self._on_progress(
+            TransferResult(
+                item_id=spec.item_id,
+                attempt=spec.attempt,
+                state=T.ACTIVE.value,
+                size_bytes=size_bytes,
+                total_bytes=total_bytes,
+                took_sec=now - since,
+            )
         )
 
     def arrived(self, move: Move, paths: Sequence[str], how: Placing = "move") -> None:
         """Put what has come to its place; raises TransferWait where there is no room."""
         spec = self._plans[move.item_id].spec
         try:
-            size, notes = place_arrived(spec, paths, self._interruption, how)
+            size, notes = place_arrived(
+                spec, paths, self._interruption, how, lambda size: self.progress(move, size, size_of(paths))
+            )
         except StorageFullError as error:
             self._has_failed = True
-            raise TransferWait(f"{error}\nIt goes on when there is room.") from error
+            raise TransferWait(f"{error}\n{NO_ROOM}") from error
         except StepError as error:
             self.failed(move, str(error), is_final=True)
         except OSError as error:
+            if is_full(error):
+                raise
             self.failed(move, f"Cannot put it into {spec.workdir}: {error}", is_final=False)
         else:
             self._tell(self._done(spec, size, notes))
@@ -137,7 +208,7 @@ class Carrier:
         """Say why a move cannot be done."""
         self._has_failed |= not is_final
         spec = self._plans[move.item_id].spec
-        self._tell(given_up(spec, words) if is_final else _failed(spec, words))
+        self._tell(given_up(spec, words) if is_final else failed(spec, words))
 
     def _done(self, spec: TransferSpec, size: int, notes: Sequence[str]) -> TransferResult:
         return TransferResult(
@@ -146,47 +217,5 @@ class Carrier:
             state=T.DONE.value,
             message="\n".join(notes),
             size_bytes=size,
-            took_sec=time.monotonic() - self._began,
+            took_sec=time.monotonic() - self._since.get(spec.item_id, self._began),
         )
-
-
-def handed_back(spec: TransferSpec, why: str) -> TransferResult:
-    """Return the result that lets somebody else do a transfer."""
-    return TransferResult(item_id=spec.item_id, attempt=spec.attempt, state=T.PENDING.value, message=why)
-
-
-def given_up(spec: TransferSpec, words: str) -> TransferResult:
-    """Return the result that fails a transfer, and its job."""
-    if spec.slot:
-        where = f"{spec.location_alias}:{spec.remote_path}"
-        words = f"The transfer {spec.slot!r} ({spec.direction}, {where}) failed: {words}"
-    return TransferResult(
-        item_id=spec.item_id, attempt=spec.attempt, state=T.ERROR.value, message=words, is_failure=True
-    )
-
-
-def _failed(spec: TransferSpec, words: str) -> TransferResult:
-    """Have a transfer tried again later, or give it up when that was done often enough."""
-    tries = spec.failures + 1
-    if tries >= MAX_TRIES:
-        return given_up(spec, f"{words}\nIt was tried {tries} times.")
-    pause_sec = min(_LONGEST_PAUSE_SEC, _FIRST_PAUSE_SEC * 2.0**spec.failures) * random.uniform(0.75, 1.25)
-    return TransferResult(
-        item_id=spec.item_id,
-        attempt=spec.attempt,
-        state=T.INACTIVE.value,
-        message=f"{words}\nTry {tries} of {MAX_TRIES}.",
-        retry_sec=pause_sec,
-        is_failure=True,
-    )
-
-
-def _waiting(spec: TransferSpec, words: str) -> TransferResult:
-    """Have a transfer wait for somebody to see to it: that is no failure of its own."""
-    return TransferResult(
-        item_id=spec.item_id,
-        attempt=spec.attempt,
-        state=T.INACTIVE.value,
-        message=words,
-        retry_sec=_WAIT_SEC * random.uniform(0.75, 1.25),
-    )

@@ -4,7 +4,7 @@ import errno
 import os
 import posixpath
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from balsam.exceptions import StepError
@@ -29,15 +29,20 @@ def workdir_parts(spec: TransferSpec) -> tuple[str, list[str]]:
 
 
 def place_arrived(
-    spec: TransferSpec, paths: Sequence[str], interruption: Interruption, how: Placing
+    spec: TransferSpec,
+    paths: Sequence[str],
+    interruption: Interruption,
+    how: Placing,
+    progress: Callable[[int], None] | None = None,
 ) -> tuple[int, list[str]]:
     """Put files and directories to where the transfer wants them; return the bytes, and notes.
 
-    A directory is merged into one that is there. Raises StepError, StepInterrupted.
+    A directory is merged into one that is there. ``progress`` is told the bytes copied so far. Raises
+    StepError, StepInterrupted.
     """
     _refuse_namesakes(spec, paths)
     root, way = workdir_parts(spec)
-    copier = Copier(spec.workdir, interruption, stays_inside=True, moves=how == "move")
+    copier = Copier(spec.workdir, interruption, stays_inside=True, moves=how == "move", progress=progress)
     for source in paths:
         parts, name = _target(spec, source, links=how == "link")
         with opened(root, [*way, *parts], spec.workdir) as directory:
@@ -100,7 +105,8 @@ def _target(spec: TransferSpec, source: str, *, links: bool) -> tuple[list[str],
 def opened(root: str, parts: Sequence[str], shown: str) -> Iterator[int]:
     """Open a directory below another, making what is missing; raises StepError where that leads elsewhere."""
     try:
-        os.makedirs(root, exist_ok=True)
+        if not os.path.isdir(root):
+            os.makedirs(root, exist_ok=True)
         with open_below(root, parts, make=True) as descriptor:
             yield descriptor
     except OSError as error:

@@ -9,6 +9,8 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
+from urllib.parse import unquote, urlsplit
 
 from balsam.exceptions import StepError, UsageError
 from balsam.lib.beneath import relative_parts
@@ -16,7 +18,7 @@ from balsam.platform.transfer import Batch, Move, Place, parse_address, parse_lo
 from balsam.processing.patterns import matches_inside, words
 from balsam.schemas.transfers import TransferSpec
 
-__all__ = ["Plan", "batches", "plan"]
+__all__ = ["Plan", "as_batch", "batches", "namesakes", "plan"]
 
 _WILD = re.compile(r"[*?\[]")
 #: Transports of this machine expand patterns themselves, and `~`.
@@ -61,7 +63,7 @@ def _place(spec: TransferSpec, locations: Mapping[str, str] | None) -> tuple[Pla
             f"This site has no transfer location {spec.location_alias!r}: see transfers.transfer_locations "
             "in its settings.yml."
         )
-    location = parse_location(spec.location_alias, known)
+    location = _location(spec.location_alias, known)
     top = location.path.rstrip("/")
     path = spec.remote_path
     if top and path != top and not path.startswith(top + "/"):
@@ -69,6 +71,11 @@ def _place(spec: TransferSpec, locations: Mapping[str, str] | None) -> tuple[Pla
             f"{spec.location_alias}:{path} is not below {top or '/'}, to which the location is confined."
         )
     return replace(location, path=path), top
+
+
+@lru_cache(256)
+def _location(alias: str, text: str) -> Place:
+    return parse_location(alias, text)
 
 
 def _of_patterns(spec: TransferSpec, place: Place, move: Move) -> Plan:
@@ -106,6 +113,35 @@ def _of_slot(spec: TransferSpec, place: Place, move: Move) -> Move:
     return replace(move, local=(local,))
 
 
+def namesakes(plans: Iterable[Plan]) -> dict[int, str]:
+    """Return why transfers cannot be done that would bring another file of a job's own name; by their number.
+
+    These are addresses of `stage_in_url`, whose files keep their names. Wildcards are not looked into.
+    """
+    seen: dict[tuple[str, str], str] = {}
+    found = {}
+    for one in plans:
+        path = one.spec.remote_path
+        if one.spec.slot or one.spec.direction != "in" or _WILD.search(one.place.path):
+            continue
+        other = seen.setdefault((one.spec.job_id, _name(one.place)), path)
+        if other != path:
+            target = os.path.join(one.spec.workdir, _name(one.place))
+            found[one.spec.item_id] = (
+                f"Both {other} and {path} would be brought to {target}. "
+                "Rename one, or name the directories that hold them."
+            )
+    return found
+
+
+def _name(place: Place) -> str:
+    """Return the name that a file or directory has here."""
+    path = place.path
+    if place.transport in ("http", "https"):
+        path = unquote(urlsplit(path).path)
+    return posixpath.basename(path.rstrip("/"))
+
+
 def batches(plans: Iterable[Plan], size: int) -> list[list[Plan]]:
     """Group plans by direction and place, the largest groups first, and cut them."""
     groups: dict[object, list[Plan]] = defaultdict(list)
@@ -122,6 +158,7 @@ def _key(one: Plan) -> object:
     alone = one.spec.item_id if one.spec.failures > 1 else 0
     return (
         alone,
+        one.spec.task_id,
         one.spec.direction,
         replace(one.place, path=""),
         one.spec.data_path,

@@ -1,24 +1,31 @@
-"""`balsam transfer`: what is moved, and what users do about it."""
+"""`balsam transfer`: what is moved, and what users do about it; in a database of one's own, and over HTTP."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from balsam.api import App, Job, Site
-from tests.commands import Finished
+from tests.commands import Finished, run_balsam
+from tests.cores import CORES, reached
 
 Balsam = Callable[..., Finished]
 
 
+@pytest.fixture(params=CORES)
+def balsam_cli(request: pytest.FixtureRequest, db: Path, tmp_path: Path, monkeypatch) -> Iterator[Balsam]:
+    with reached(request.param, db, tmp_path, monkeypatch):
+        yield run_balsam
+
+
 @pytest.fixture
-def jobs(db: Path) -> list[Job]:
-    site = Site.objects.get(id=1)
-    site.transfer_locations = {"here": "local:"}
+def jobs(balsam_cli: Balsam, tmp_path: Path) -> list[Job]:
+    site = Site("laptop", str(tmp_path / "site"))
+    site.transfer_locations = {"here": "local:", "far": f"globus://{'1' * 8}-1111-1111-1111-{'1' * 12}"}
     site.save()
     slots = {"data": {"required": True, "direction": "in", "local_path": "in.dat"}}
-    app = App.objects.create(site_id=1, name="Sum", command_template="true", transfers=slots)
+    app = App.objects.create(site_id=site.id, name="Sum", command_template="true", transfers=slots)
     return Job.objects.bulk_create(
         [Job(f"w{n}", app.id, tags={"n": str(n)}, transfers={"data": f"here:/data/{n}"}) for n in range(3)]
     )
@@ -63,3 +70,9 @@ def test_job_is_made_with_a_transfer(jobs, balsam_cli: Balsam):
     assert rows(balsam_cli("transfer", "ls", "-o", "json"))[-1]["remote"] == "here:/y"
     refused = balsam_cli(*words, "--stage-data", "dat=here:/y")
     assert refused.returncode == 2 and "Did you mean 'data'" in refused.stderr
+
+
+def test_login_by_ssh_is_only_for_what_goes_by_ssh(jobs, balsam_cli: Balsam):
+    done = balsam_cli("transfer", "login", "far")
+    assert done.returncode == 2 and "`balsam site globus-login`" in done.stderr
+    assert "not by ssh" in balsam_cli("transfer", "login", "here").stderr

@@ -1,17 +1,20 @@
-"""A session, and processors that end with the test."""
+"""A session, and processors and movers that end with the test."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from balsam.api import Site
 from balsam.client import Client
 from balsam.core import leases
 from balsam.core.models import ApplicationDefinition, BalsamJob
 from balsam.lib.processes import this_process
 from balsam.processing import Processor
+from balsam.processing.transfers import Mover, MoverOptions
 from balsam.schemas.jobs import JobReport, JobSpec, Step
-from balsam.schemas.sessions import ClaimRequest, ReportReply, SessionRequest
+from balsam.schemas.sessions import ClaimRequest, ReportReply, Selection, SessionRequest
 from balsam.states import JobState as S
 
 
@@ -51,6 +54,22 @@ def start_processor(session_id: int, replies: list[ReportReply]) -> Iterator[Cal
     yield start
     for processor in started:
         processor.stop(5)
+
+
+@pytest.fixture
+def start_mover(session_id: int, site: Site) -> Iterator[Callable[..., Mover]]:
+    """Start a mover for the site that the module has as a fixture: ``start_mover(batch_size=2)``."""
+    started: list[Mover] = []
+
+    def start(session: int = session_id, site_id: int = site.id, **options: Any) -> Mover:
+        mover = Mover(Client(), session, MoverOptions(selection=Selection(site_id=site_id), **options))
+        started.append(mover)
+        mover.start()
+        return mover
+
+    yield start
+    for mover in started:
+        mover.stop(5)
 
 
 @pytest.fixture

@@ -1,21 +1,19 @@
 """Transfers from their slots to the end of their jobs, on real files; a stand-in runs the jobs."""
 
 import os
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from balsam.api import App, Job, JobTransferItem, Site, TransferItem
-from balsam.client import Client
-from balsam.core.models import BalsamJob
+from balsam.core.models import ApplicationDefinition, BalsamJob
 from balsam.core.models import TransferItem as Row
 from balsam.exceptions import RefusedError, UsageError
-from balsam.processing.transfers import Mover, MoverOptions, carrying
-from balsam.schemas.sessions import Selection
+from balsam.processing.transfers import outcomes
 from balsam.states import JobState as S
 from tests.jobs import claim, open_session, report
+from tests.transfers import wait_for, workdir
 from tests.waiting import wait_until
 
 SLOTS = {
@@ -50,35 +48,8 @@ def app(site: Site) -> App:
     return App.objects.create(site_id=site.id, name="Sum", command_template="true", transfers=SLOTS)
 
 
-@pytest.fixture
-def start_mover(session_id: int, site: Site) -> Iterator[Callable[..., Mover]]:
-    started: list[Mover] = []
-
-    def start(session: int = session_id, **options: Any) -> Mover:
-        mover = Mover(Client(), session, MoverOptions(selection=Selection(site_id=site.id), **options))
-        started.append(mover)
-        mover.start()
-        return mover
-
-    yield start
-    for mover in started:
-        mover.stop(5)
-
-
-def workdir(site: Site, job: Job) -> Path:
-    return Path(site.path, "data", job.workdir)
-
-
 def new_job(app: App, workdir: str = "w", **transfers: Any) -> Job:
     return Job.objects.create(workdir, app.id, transfers=transfers)
-
-
-def wait_for(job: Job, state: S) -> None:
-    def is_there() -> bool:
-        job.refresh_from_db()
-        return bool(job.state == state)
-
-    wait_until(is_there, what=f"job {job.id} to become {state}")
 
 
 def run(job: Job, session_id: int) -> None:
@@ -198,7 +169,7 @@ def test_nothing_is_written_through_a_link(app, site, store, tmp_path, start_mov
 
 
 def test_failures_are_tried_again_until_the_budget_is_used_up(app, store, start_mover, monkeypatch):
-    monkeypatch.setattr(carrying, "_FIRST_PAUSE_SEC", 0.001)
+    monkeypatch.setattr(outcomes, "_FIRST_PAUSE_SEC", 0.001)
     data = store.parent / "site" / "data"
     data.mkdir(parents=True)
     (data / ".balsam-transfers").write_text("in the way")
@@ -206,7 +177,7 @@ def test_failures_are_tried_again_until_the_budget_is_used_up(app, store, start_
     start_mover()
     wait_for(job, S.FAILED)
     item = TransferItem.objects.get(job_id=job.id)
-    assert item.attempts == carrying.MAX_TRIES
+    assert item.attempts == outcomes.MAX_TRIES
     assert "It was tried 5 times" in item.transfer_info["message"]
 
 
@@ -275,3 +246,17 @@ def test_a_job_killed_while_it_waits_is_left_alone(app, store, start_mover):
     job = new_job(app, data=f"store:{store}/a")
     BalsamJob.objects.get(number=job.id).update_state("USER_KILLED")
     assert TransferItem.objects.get(job_id=job.id).state == "awaiting_job"
+
+
+@pytest.mark.parametrize("second", ["{}/other/a", "local:{}/other/a/"])
+def test_addresses_of_one_name_are_refused_before_anything_is_brought(second, db, store, start_processor):
+    (store / "other").mkdir()
+    (store / "other" / "a").write_text("other data")
+    url = f"{store}/a {second.format(store)}"
+    job = BalsamJob(name="old", workflow="w", application="app", stage_in_url=url)
+    ApplicationDefinition.objects.create(name="app", executable="/bin/true")
+    job.save()
+    start_processor()
+    wait_until(lambda: BalsamJob.objects.get(pk=job.pk).state == S.FAILED)
+    (item,) = Row.objects.filter(job_id=job.pk, state="error")
+    assert f"Both {store}/a and {second.format(store)} would be brought to" in item.transfer_info["message"]

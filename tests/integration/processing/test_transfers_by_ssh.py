@@ -2,20 +2,18 @@
 
 import os
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from balsam.api import App, Job, Site, TransferItem
-from balsam.client import Client
 from balsam.core.models import BalsamJob
-from balsam.processing.transfers import Mover, MoverOptions, carrying, logins
-from balsam.schemas.sessions import Selection
+from balsam.processing.transfers import logins, outcomes
 from balsam.states import JobState as S
 from tests.jobs import claim, report
 from tests.sshd import Sshd, start_sshd
+from tests.transfers import lanes, wait_for, workdir
 from tests.waiting import wait_until
 
 SLOTS = {
@@ -57,40 +55,6 @@ def site(db: Path, tmp_path: Path) -> Site:
 @pytest.fixture
 def app(site: Site) -> App:
     return App.objects.create(site_id=site.id, name="Sum", command_template="true", transfers=SLOTS)
-
-
-@pytest.fixture
-def start_mover(session_id: int, site: Site) -> Iterator[Callable[..., Mover]]:
-    started: list[Mover] = []
-
-    def start(site_id: int = site.id, **options: Any) -> Mover:
-        mover = Mover(Client(), session_id, MoverOptions(selection=Selection(site_id=site_id), **options))
-        started.append(mover)
-        mover.start()
-        return mover
-
-    yield start
-    for mover in started:
-        mover.stop(5)
-
-
-def workdir(site: Site, job: Job) -> Path:
-    return Path(site.path, "data", job.workdir)
-
-
-def wait_for(job: Job, state: S) -> None:
-    def is_there() -> bool:
-        job.refresh_from_db()
-        items = list(TransferItem.objects.filter(job_id=job.id))
-        assert job.state == state, [item.transfer_info for item in items]
-        return True
-
-    wait_until(is_there, what=f"job {job.id} to become {state}")
-
-
-def lanes(site: Site) -> list[str]:
-    top = Path(site.path, "data", ".balsam-transfers")
-    return [path.name for path in top.iterdir() if path.is_dir()] if top.is_dir() else []
 
 
 @pytest.mark.parametrize("by", TRANSPORTS)
@@ -181,7 +145,7 @@ def test_addresses_of_the_database_generation(by, far, start_processor, add_app,
 
 
 def test_a_lost_login_is_told_and_waited_for(app, site, far, start_mover, sshd, monkeypatch):
-    monkeypatch.setattr(carrying, "_WAIT_SEC", 0.3)
+    monkeypatch.setattr(outcomes, "_WAIT_SEC", 0.3)
     monkeypatch.setattr(logins, "_REST_SEC", 0.1)
     (far / "a").write_text("a")
     keys = sshd.directory / "authorized_keys"

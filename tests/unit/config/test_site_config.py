@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 
 from balsam.config import InvalidSettings, Settings, SiteConfig
+from balsam.config.site_config import endpoint_here
 from balsam.config.site_dir import SiteDir, write_site_file
+from balsam.platform.transfer import Endpoint
 
 
 @pytest.fixture
@@ -36,6 +38,17 @@ def test_client_has_the_classes_of_the_api(site: Path):
     assert SiteConfig(site).client.Job is Job
     with pytest.raises(AttributeError):
         _ = SiteConfig(site).client.Jobs
+
+
+def test_endpoint_of_the_site_is_that_of_its_settings(site: Path, monkeypatch: pytest.MonkeyPatch):
+    assert SiteConfig(site).endpoint == Endpoint("", str(site))
+    keys = "globus_endpoint_id: '123'\n  globus_endpoint_site_path: /seen"
+    (site / "settings.yml").write_text(f"machine: local\ntransfers:\n  {keys}\n")
+    monkeypatch.chdir(site)
+    assert endpoint_here() == SiteConfig().endpoint == Endpoint("123", str(site), "/seen")
+    monkeypatch.chdir("/")
+    monkeypatch.delenv("BALSAM_SITE_PATH")
+    assert endpoint_here() == Endpoint()
 
 
 def test_settings_can_be_given(site: Path):

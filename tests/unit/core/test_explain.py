@@ -121,6 +121,17 @@ TABLE: list[tuple[S, dict[str, Any], R, tuple[str, ...], bool]] = [
         False,
     ),
     (
+        S.READY,
+        {
+            "agent": replace(AGENT, about={"moves_files": False}),
+            "launchers": (LAUNCHER,),
+            "transfers": (TransferFacts(number=4, place="far:/a", state=T.PENDING, failures=0, message=""),),
+        },
+        R.NO_MOVER,
+        ("`transfers` is null", "balsam site sync", "Transfer 4, far:/a, is pending."),
+        True,
+    ),
+    (
         S.RUN_DONE,
         {"agent": AGENT, "events": (event(S.RUN_DONE, "given back: the disk is full", "given_back"),)},
         R.STEP_WAITS,

@@ -2,7 +2,7 @@ import os
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from balsam.exceptions import StepError
@@ -140,6 +140,7 @@ names = (
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=40)
+@example(files=[{"\x01", "*"}])
 @given(files=st.lists(st.sets(names, max_size=5), min_size=1, max_size=3))
 def test_every_file_of_every_parent_has_one_link(tmp_path_factory: pytest.TempPathFactory, files):
     top = tmp_path_factory.mktemp("top")

@@ -92,7 +92,8 @@ def test_staging_in_nothing_fails_with_the_pattern(workdir: Path, archive: Path)
 @pytest.mark.parametrize(
     ("url", "words"),
     [
-        ("gsiftp://host/x", "no transport 'gsiftp'"),
+        ("gsiftp://host/x", r"no GridFTP here. Write scp:"),
+        ("ftp://host/x", "no transport 'ftp'"),
         ("user@host:/x", "Write scp:user@host:/x"),
         (":x", "no transport ''"),
         ("scp:-oProxyCommand=x:/y", "Cannot read the address"),
