@@ -7,10 +7,12 @@ from typing import Any
 import pytest
 
 from balsam.api import App, Job, JobTransferItem, Site, TransferItem
+from balsam.client import Client
 from balsam.core.models import ApplicationDefinition, BalsamJob
 from balsam.core.models import TransferItem as Row
 from balsam.exceptions import RefusedError, UsageError
 from balsam.processing.transfers import outcomes
+from balsam.schemas.transfers import TransferClaimRequest
 from balsam.states import JobState as S
 from tests.jobs import claim, open_session, report
 from tests.transfers import wait_for, workdir
@@ -260,3 +262,15 @@ def test_addresses_of_one_name_are_refused_before_anything_is_brought(second, db
     wait_until(lambda: BalsamJob.objects.get(pk=job.pk).state == S.FAILED)
     (item,) = Row.objects.filter(job_id=job.pk, state="error")
     assert f"Both {store}/a and {second.format(store)} would be brought to" in item.transfer_info["message"]
+
+
+def test_reconciling_jobs_frees_no_transfer_that_a_mover_holds(app, store, session_id):
+    job = new_job(app, data=f"store:{store}/a")
+    request = TransferClaimRequest(session_id=session_id, limit=10, site_id=job.site_id)
+    (spec,) = Client().claim_transfers(request).items
+    assert Client().reconcile(session_id, []) == 0
+    assert Row.objects.get(pk=spec.item_id).session_id == session_id
+    knowing = TransferClaimRequest(session_id=session_id, limit=10, site_id=job.site_id, held=(spec.item_id,))
+    assert Client().claim_transfers(knowing).items == ()
+    (again,) = Client().claim_transfers(request).items
+    assert (again.item_id, again.attempt) == (spec.item_id, 2), "the answer to the first claim was lost"
