@@ -63,7 +63,7 @@ def test_filters_hold_together(balsam: Cli, jobs: list[BalsamJob], filters: list
     assert balsam("ls", *filters, "-o", "ids").check().stdout.split() == [job_id(i) for i in found]
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     option=st.sampled_from(["--name", "--id", "--wf", "--state"]),
     text=st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=20),

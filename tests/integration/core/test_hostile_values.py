@@ -44,7 +44,7 @@ json_values = st.recursive(
     lambda inner: st.lists(inner) | st.dictionaries(texts, inner),
     max_leaves=10,
 )
-FUZZ = settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
+FUZZ = settings(max_examples=30, suppress_health_check=list(HealthCheck))
 
 
 def stored(job: BalsamJob) -> BalsamJob:

@@ -274,7 +274,6 @@ def test_random_lives_violate_nothing():
         settings=settings(
             max_examples=EXAMPLES,
             stateful_step_count=40,
-            deadline=None,
             suppress_health_check=list(HealthCheck),
         ),
     )

@@ -41,7 +41,6 @@ def quick(function: Any) -> Any:
     """Have hypothesis try so often, without a limit of time for one."""
     return settings(
         max_examples=EXAMPLES,
-        deadline=None,
         database=None,
         phases=[Phase.explicit, Phase.generate],
         suppress_health_check=list(HealthCheck),

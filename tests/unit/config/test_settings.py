@@ -169,7 +169,7 @@ def test_unsearchable_home_is_told(home: Path) -> None:
         user_settings()
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(content=st.one_of(st.binary(), st.text().map(str.encode)))
 def test_any_content_is_read_or_refused(home: Path, content: bytes) -> None:
     path = write(home, content)

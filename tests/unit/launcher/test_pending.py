@@ -212,7 +212,7 @@ JOBS: st.SearchStrategy[dict[str, int]] = st.builds(
 )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(asked=st.lists(JOBS, max_size=30), removed=st.sets(st.integers(0, 29)), endings=st.randoms())
 def test_every_job_starts_once_and_none_is_left_while_it_fits(
     asked: list[dict[str, int]], removed: set[int], endings: Random

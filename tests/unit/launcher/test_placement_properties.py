@@ -75,7 +75,7 @@ def books(account: NodeAccount) -> tuple[object, ...]:
     return account.free_parts, account.free_mb, account.free_cores, account.num_jobs, account.gpus.loads()
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(nodes=NODES, steps=STEPS, lends=st.booleans())
 def test_no_node_is_ever_over_committed(nodes: list[Node], steps: list[JobSpec | int], lends: bool) -> None:
     live = play(Allocation(nodes, gpu_per_job_default=lends), steps)
@@ -89,7 +89,7 @@ def test_no_node_is_ever_over_committed(nodes: list[Node], steps: list[JobSpec |
             assert sum(spec.memory_mb_per_node for spec, _, _ in running) <= node.memory_mb
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(nodes=NODES, steps=STEPS, lends=st.booleans())
 def test_gpus_are_shared_only_by_those_who_asked_for_shares(
     nodes: list[Node], steps: list[JobSpec | int], lends: bool
@@ -114,7 +114,7 @@ def test_gpus_are_shared_only_by_those_who_asked_for_shares(
             assert 1.0 not in asked or (len(asked) == 1 and not borrowers[gpu])
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(nodes=NODES, steps=STEPS)
 def test_cores_are_shared_only_by_jobs_of_one_core(nodes: list[Node], steps: list[JobSpec | int]) -> None:
     live = play(Allocation(nodes), steps)
@@ -129,7 +129,7 @@ def test_cores_are_shared_only_by_jobs_of_one_core(nodes: list[Node], steps: lis
             assert sum(spec.cores_per_node > 1 for spec in sharing) <= 1
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(nodes=NODES, steps=STEPS, lends=st.booleans())
 def test_releasing_everything_restores_the_beginning(
     nodes: list[Node], steps: list[JobSpec | int], lends: bool
@@ -143,7 +143,7 @@ def test_releasing_everything_restores_the_beginning(
     assert not allocation.is_full
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(nodes=NODES, steps=STEPS, wanted=JOBS)
 def test_reason_is_given_exactly_when_the_job_does_not_start(
     nodes: list[Node], steps: list[JobSpec | int], wanted: JobSpec
@@ -162,7 +162,7 @@ def test_reason_is_given_exactly_when_the_job_does_not_start(
     assert allocation.place(wanted) is not None
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(nodes=NODES, steps=STEPS, wanted=JOBS)
 def test_full_means_that_nothing_at_all_fits(
     nodes: list[Node], steps: list[JobSpec | int], wanted: JobSpec

@@ -203,7 +203,7 @@ file_names = (
 )
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
 @given(name=file_names)
 def test_files_of_every_name_are_copied(tmp_path_factory: pytest.TempPathFactory, name: str):
     source = tmp_path_factory.mktemp("source")

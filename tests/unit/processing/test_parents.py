@@ -139,7 +139,7 @@ names = (
 )
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=40)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40)
 @example(files=[{"\x01", "*"}])
 @given(files=st.lists(st.sets(names, max_size=5), min_size=1, max_size=3))
 def test_every_file_of_every_parent_has_one_link(tmp_path_factory: pytest.TempPathFactory, files):

@@ -193,7 +193,7 @@ typed_names = st.text(
 ).filter(lambda name: name not in (".", ".."))
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
 @given(name=typed_names)
 def test_every_name_is_staged_in_and_out_and_no_shell_sees_it(
     tmp_path_factory: pytest.TempPathFactory, name: str
