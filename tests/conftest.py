@@ -93,13 +93,21 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
 
 
 @pytest.fixture(autouse=True)
-def same_environment() -> Iterator[None]:
-    """Undo what the code under test does to the environment, as `SiteConfig` names the active site there."""
-    before = dict(os.environ)
+def same_surroundings() -> Iterator[None]:
+    """Undo what the code under test does to the environment, as `SiteConfig` does, and where it has gone."""
+    before, cwd = dict(os.environ), os.getcwd()
     yield
+    os.chdir(cwd)
     if os.environ != before:
         os.environ.clear()
         os.environ.update(before)
+
+
+@pytest.fixture
+def monkeypatch(same_surroundings: None) -> Iterator[pytest.MonkeyPatch]:
+    """Pytest's own, undone before the surroundings are: a plugin asks for it before all else."""
+    with pytest.MonkeyPatch.context() as patch:
+        yield patch
 
 
 @pytest.fixture(scope="session")

@@ -46,7 +46,7 @@ def status(db_path: Path) -> Served | None:
         values = json.loads((db_path / _FILE).read_text(encoding="utf-8"))
         process = ProcessIdentity(**values["process"])
         return Served(process=process, address=values["address"], log=values["log"])
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     except (ValueError, TypeError, KeyError) as error:
         raise ServerError(

@@ -163,7 +163,22 @@ def test_batch_job_is_asked_for_listed_and_ended(balsam: Balsam, tutorial: Site)
 
 def test_listing_says_why_a_batch_job_came_to_nothing(balsam: Balsam, tutorial: Site):
     balsam(
-        *["queue", "submit", "--site", "2", "-n", "1", "-t", "5", "-q", "debug", "-A", "p", "-j", "mpi"]
+        *[
+            "queue",
+            "submit",
+            "--site",
+            tutorial.id,
+            "-n",
+            "1",
+            "-t",
+            "5",
+            "-q",
+            "debug",
+            "-A",
+            "p",
+            "-j",
+            "mpi",
+        ]
     ).check()
     (batch_job,) = BatchJob.objects.all()
     assert balsam("queue", "ls").check().stderr == ""

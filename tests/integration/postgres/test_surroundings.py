@@ -139,10 +139,10 @@ def test_root_runs_a_users_database_as_that_user(open_dir: Path) -> None:
 
 
 @needs_root
-def test_tiny_shared_memory_is_enough(installation: Path, new_path: Path) -> None:
+def test_tiny_shared_memory_is_enough(installation: Path, open_dir: Path) -> None:
     small = ["unshare", "--mount", "sh", "-c", 'mount -t tmpfs -o size=1m tmpfs /dev/shm && exec "$@"', "sh"]
     skip_unless_it_runs(small, "a small /dev/shm cannot be mounted")
-    live(new_path, small)
+    live(open_dir / "db", small)
 
 
 @needs_root

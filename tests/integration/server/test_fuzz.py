@@ -38,7 +38,7 @@ def rows(alice: Http) -> dict[str, int]:
 
 
 def quick(function: Any) -> Any:
-    """Have hypothesis try so often, without a limit of time for one."""
+    """Have hypothesis try so often."""
     return settings(
         max_examples=EXAMPLES,
         database=None,
