@@ -77,6 +77,11 @@ class Move:
     #: What `Desk.note_task` was told when the move was last under way; '': that is over.
     task_id: str = ""
 
+    @property
+    def name(self) -> str:
+        """What a file or directory that comes is called on its way."""
+        return posixpath.basename(self.remote.rstrip("/")) or "all"
+
     def target_of(self, local: str) -> str:
         """Return the path at the other end of one of ``local``."""
         if self.is_directory:

@@ -5,7 +5,6 @@ again, Globus says which task it has become. So there is one task, at whatever m
 """
 
 import os
-import posixpath
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +23,7 @@ from balsam.platform.transfer.globus import (
 from balsam.processing.copying import bytes_below
 from balsam.processing.transfers.globus_asking import asking, told
 from balsam.processing.transfers.globus_login import transfer_client
+from balsam.processing.transfers.sources import is_tree
 
 if TYPE_CHECKING:
     import globus_sdk
@@ -130,7 +130,7 @@ def _items(batch: Batch, move: Move, desk: Desk) -> list[Item]:
     """Return what Globus is to copy for a move; none when the desk was told what becomes of it."""
     try:
         if batch.direction == "in":
-            local = os.path.join(desk.directory_of(move), _name(move))
+            local = os.path.join(desk.directory_of(move), move.name)
             return [Item(move.remote, _at_endpoint(local, desk), None if move.recursive else False)]
         items = [_item_out(move, local, desk) for local in move.local]
     except StepError as error:
@@ -142,12 +142,8 @@ def _items(batch: Batch, move: Move, desk: Desk) -> list[Item]:
 
 
 def _item_out(move: Move, local: str, desk: Desk) -> Item:
-    if not os.path.exists(local):
-        raise StepError(f"There is no {local} to be taken out.")
-    is_tree = os.path.isdir(local)
-    if is_tree and not move.recursive:
-        raise StepError(f"{local} is a directory, and the slot is of a file: give it recursive=True.")
-    return Item(_at_endpoint(local, desk), move.target_of(local), is_tree)
+    recursive = is_tree(move, local)
+    return Item(_at_endpoint(local, desk), move.target_of(local), recursive)
 
 
 def _at_endpoint(local: str, desk: Desk) -> str:
@@ -158,10 +154,6 @@ def _at_endpoint(local: str, desk: Desk) -> str:
             "is known to reach: see transfers.globus_endpoint_site_path in its settings.yml."
         )
     return path
-
-
-def _name(move: Move) -> str:
-    return posixpath.basename(move.remote.rstrip("/")) or "all"
 
 
 def _document(batch: Batch, own: str, submission: str, items: Sequence[Item]) -> "globus_sdk.TransferData":
@@ -227,7 +219,7 @@ def _tell(
             desk.failed(move, outcome.words, is_final=outcome.is_final)
         elif batch.direction == "out":
             desk.sent(move, sum(map(bytes_below, move.local)))
-        elif os.path.lexists(local := os.path.join(desk.directory_of(move), _name(move))):
+        elif os.path.lexists(local := os.path.join(desk.directory_of(move), move.name)):
             desk.arrived(move, [local])
         else:
             words = (

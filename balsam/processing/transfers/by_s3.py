@@ -13,6 +13,7 @@ from balsam.exceptions import ConfigError, StepError
 from balsam.lib.beneath import relative_parts
 from balsam.platform.transfer import Batch, Desk, Move, Place
 from balsam.processing.transfers.s3_asking import PassingError, asking, check_whole, is_whole
+from balsam.processing.transfers.sources import is_tree
 
 __all__ = ["ByS3"]
 
@@ -35,7 +36,7 @@ class ByS3:
             desk.check()
             try:
                 if batch.direction == "in":
-                    path = os.path.join(desk.directory_of(move), _name(move))
+                    path = os.path.join(desk.directory_of(move), move.name)
                     bucket.bring(move, path)
                     desk.arrived(move, [path])
                 else:
@@ -121,13 +122,9 @@ class _Bucket:
         """Take a file or a tree out; return its bytes."""
         key = move.target_of(local).strip("/")
         count = _Count(self._desk, move)
-        if not os.path.exists(local):
-            raise StepError(f"There is no {local} to be taken out.")
-        if not os.path.isdir(local):
+        if not is_tree(move, local):
             count.total = os.stat(local).st_size
             return self._send_file(local, key, count)
-        if not move.recursive:
-            raise StepError(f"{local} is a directory, and the slot is of a file: give it recursive=True.")
         size = 0
         for folder, _, names in os.walk(local):
             for name in names:
@@ -167,10 +164,6 @@ def _write(path: str, chunks: Iterable[bytes], count: _Count) -> None:
         for chunk in chunks:
             file.write(chunk)
             count(len(chunk))
-
-
-def _name(move: Move) -> str:
-    return posixpath.basename(move.remote.rstrip("/")) or "all"
 
 
 def _path_below(top: str, key: str, prefix: str) -> str:
