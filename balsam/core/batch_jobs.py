@@ -177,8 +177,9 @@ def doubt_submission(batch_job_id: int, reason: str) -> BatchJobInfo:
     doubtful = QueuedLaunch.objects.filter(pk=batch_job_id, status=BatchJobState.PENDING_SUBMISSION)
     with transaction.atomic():
         doubtful.update(reason=storable(reason))
-        _tell(_read(batch_job_id))
-        return _read(batch_job_id)
+        info = _read(batch_job_id)
+        _tell(info)
+        return info
 
 
 def require_workflow(workflow: str) -> None:

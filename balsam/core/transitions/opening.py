@@ -4,8 +4,7 @@ import shlex
 import uuid
 from collections.abc import Iterable
 
-from balsam.core import notices, sql
-from balsam.core.models.job import BalsamJob
+from balsam.core import sql
 from balsam.core.models.transfer import TransferItem
 
 __all__ = ["open_transfers"]
@@ -14,7 +13,8 @@ __all__ = ["open_transfers"]
 def open_transfers(job_ids: Iterable[uuid.UUID], direction: str, *, keeps_done: bool = False) -> None:
     """Have the transfers of jobs done that have just come to wait for them; runs in their transaction.
 
-    What a job says in its own columns becomes transfers here; with ``keeps_done`` those there are stay.
+    What a job says in its own columns becomes transfers here; with ``keeps_done`` those there are stay. That
+    there is work is told with the state that the jobs have come to.
     """
     wanted = list(job_ids)
     ids = [str(job_id) for job_id in wanted]
@@ -22,8 +22,6 @@ def open_transfers(job_ids: Iterable[uuid.UUID], direction: str, *, keeps_done: 
         TransferItem.objects.filter(job_id__in=wanted, direction=direction, slot="").delete()
         TransferItem.objects.bulk_create(_of_columns(ids, direction))
     sql.run("open_transfers", ids=ids, direction=direction, keeps_done=keeps_done)
-    sites = BalsamJob.objects.filter(pk__in=wanted).order_by().values_list("site_id", flat=True).distinct()
-    notices.notify((notices.WORK, site_id) for site_id in sites)
 
 
 def _of_columns(ids: list[str], direction: str) -> list[TransferItem]:

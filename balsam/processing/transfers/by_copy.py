@@ -34,9 +34,9 @@ class ByCopy:
                 desk.failed(move, str(error), is_final=True)
 
     def _send(self, move: Move, desk: Desk) -> None:
-        size = 0
+        size, total = 0, size_of(move.local)
         for source in move.local:
-            size += _send_one(move, source, desk, size)
+            size += _send_one(move, source, desk, size, total)
         desk.sent(move, size)
 
 
@@ -68,9 +68,8 @@ def _sources(move: Move) -> list[str]:
     return found
 
 
-def _send_one(move: Move, source: str, desk: Desk, before: int) -> int:
+def _send_one(move: Move, source: str, desk: Desk, before: int, total: int) -> int:
     interruption = _Checks(desk)
-    total = size_of(move.local)
 
     def tell(size_bytes: int) -> None:
         desk.progress(move, before + size_bytes, total)

@@ -5,6 +5,7 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 
 from balsam.exceptions import (
     BalsamError,
@@ -183,9 +184,10 @@ class Carrier:
     def arrived(self, move: Move, paths: Sequence[str], how: Placing = "move") -> None:
         """Put what has come to its place; raises TransferWait where there is no room."""
         spec = self._plans[move.item_id].spec
+        total = cache(lambda: size_of(paths))  # only of what is copied, which is told of often
         try:
             size, notes = place_arrived(
-                spec, paths, self._interruption, how, lambda size: self.progress(move, size, size_of(paths))
+                spec, paths, self._interruption, how, lambda size: self.progress(move, size, total())
             )
         except StorageFullError as error:
             self._has_failed = True
