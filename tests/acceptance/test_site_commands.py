@@ -162,24 +162,8 @@ def test_batch_job_is_asked_for_listed_and_ended(balsam: Balsam, tutorial: Site)
 
 
 def test_listing_says_why_a_batch_job_came_to_nothing(balsam: Balsam, tutorial: Site):
-    balsam(
-        *[
-            "queue",
-            "submit",
-            "--site",
-            tutorial.id,
-            "-n",
-            "1",
-            "-t",
-            "5",
-            "-q",
-            "debug",
-            "-A",
-            "p",
-            "-j",
-            "mpi",
-        ]
-    ).check()
+    ask = ("queue", "submit", "--site", tutorial.id, "-n", "1", "-t", "5", "-j", "mpi")
+    balsam(*ask, "-q", "debug", "-A", "p").check()
     (batch_job,) = BatchJob.objects.all()
     assert balsam("queue", "ls").check().stderr == ""
     batch_jobs.refuse_submission(batch_job.id, "Invalid account")
