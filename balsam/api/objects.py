@@ -13,11 +13,11 @@ from typing import Any, ClassVar, Self
 from balsam.api.connection import client
 from balsam.exceptions import AmbiguousError, NotFoundError, RefusedError, UnknownFieldError, UsageError
 from balsam.schemas.checking import check_create, check_update
-from balsam.schemas.resources import Field, Query, Record, Resource
+from balsam.schemas.resources import Query, Record, Resource
 
 __all__ = ["Model"]
 
-_CONTAINERS = (dict, list, set)
+_CONTAINERS = frozenset((dict, list, set))
 _READ_KINDS = ("time", "ids")
 
 
@@ -34,11 +34,16 @@ class Model:
     #: Times that come back aware; others are naive UTC.
     _aware_times: ClassVar[frozenset[str]] = frozenset()
 
+    #: Fields whose values are not as they come, and of what kind they are.
+    _read_otherwise: ClassVar[tuple[tuple[str, str], ...]]
+
     DoesNotExist: ClassVar[type[NotFoundError]] = NotFoundError
     MultipleObjectsReturned: ClassVar[type[AmbiguousError]] = AmbiguousError
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
+        kinds = ((name, field.kind) for name, field in cls._resource.fields.items())
+        cls._read_otherwise = tuple((name, kind) for name, kind in kinds if kind in _READ_KINDS)
         for name, base in (("DoesNotExist", NotFoundError), ("MultipleObjectsReturned", AmbiguousError)):
             text = {"__doc__": f"{base.__doc__} ({cls.__name__})", "__module__": cls.__module__}
             setattr(cls, name, type(name, (base,), {**text, "__qualname__": f"{cls.__name__}.{name}"}))
@@ -52,7 +57,7 @@ class Model:
             if name in fields:
                 raise TypeError(f"{type(self).__name__} got {name} twice.")
             fields[name] = value
-        known = [name for name, field in self._resource.fields.items() if field.create]
+        known = self._resource.creatable
         for name in fields:
             if name not in known and name not in self._extra_keywords:
                 raise UnknownFieldError(_unknown(type(self).__name__, name, [*known, *self._extra_keywords]))
@@ -71,13 +76,11 @@ class Model:
         return made
 
     def _take(self, record: Record) -> None:
-        values: Record = {
-            name: _read(field, record.get(name), aware=name in self._aware_times)
-            if field.kind in _READ_KINDS
-            else record.get(name)
-            for name, field in self._resource.fields.items()
-        }
-        values |= {name: Path(values[name]) for name in self._paths}
+        values: Record = {name: record.get(name) for name in self._resource.fields}
+        for name, kind in self._read_otherwise:
+            values[name] = _read(kind, values[name], aware=name in self._aware_times)
+        for name in self._paths:
+            values[name] = Path(values[name])
         self.__dict__["_values"] = values
         self.__dict__["_sent"] = _copied(values)
 
@@ -229,9 +232,14 @@ class Model:
 
 def _copied(values: Any) -> Any:
     """Copy a dict, list or set with those in it, faster than `copy.deepcopy`, which knows more kinds."""
-    if isinstance(values, dict):
-        return {name: _copied(v) if isinstance(v, _CONTAINERS) else v for name, v in values.items()}
-    return type(values)(_copied(v) if isinstance(v, _CONTAINERS) else v for v in values)
+    copied = values.copy()
+    if type(values) is dict:
+        for name, value in values.items():
+            if type(value) in _CONTAINERS:
+                copied[name] = _copied(value)
+    elif type(values) is list:
+        copied[:] = (_copied(value) if type(value) in _CONTAINERS else value for value in values)
+    return copied
 
 
 def _unknown(owner: str, name: str, known: list[str]) -> str:
@@ -239,9 +247,9 @@ def _unknown(owner: str, name: str, known: list[str]) -> str:
     return f"{owner} has no {name!r}." + (f" Did you mean {close[0]!r}?" if close else "")
 
 
-def _read(field: Field, value: Any, *, aware: bool) -> Any:
+def _read(kind: str, value: Any, *, aware: bool) -> Any:
     """Read a value of one of the kinds that are not as they come."""
-    if field.kind == "ids":
+    if kind == "ids":
         return set(value or ())
     if value is None:
         return None

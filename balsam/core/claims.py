@@ -116,7 +116,12 @@ def _python(text: str) -> dict[str, Any]:
 
     found = json.loads(text)
     found["job"]["state"] = S.RUNNING.value
-    record = job_record(found["job"], app_id=found["app_id"], parent_ids=found["parent_ids"])
+    record = job_record(
+        found["job"],
+        last_update=found["job"]["last_update"],
+        app_id=found["app_id"],
+        parent_ids=found["parent_ids"],
+    )
     return {"app_id": found["app_id"], "app_version": found["version"], "record": record}
 
 

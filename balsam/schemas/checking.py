@@ -3,7 +3,6 @@
 Values come out as they are kept: times aware and in UTC, texts for the values of tags, copies of defaults.
 """
 
-import copy
 import difflib
 import uuid
 from collections.abc import Callable, Iterable, Mapping
@@ -24,23 +23,22 @@ def check_create(resource: Resource, record: Mapping[str, Any]) -> Record:
 
     Raises UnknownFieldError with a close name, UsageError for a missing field or an impossible value.
     """
-    fields = {name: field for name, field in resource.fields.items() if field.create}
+    fields = resource.creatable
     _refuse_unknown(resource, record, fields, "made with")
-    checked = {}
-    for name, field in fields.items():
-        value = record.get(name)
-        if value is None and field.required:
+    for name in resource.required:
+        if record.get(name) is None:
             raise UsageError(f"A {resource.name} needs {name}; give {name}=….")
-        if value is None or value is field.default:  # of many objects, most are
-            checked[name] = copy.copy(field.default)
-        else:
-            checked[name] = _checked(resource, name, field, value)
+    checked = resource.defaults()
+    for name, value in record.items():
+        is_default = type(value) is type(checked[name]) and value == checked[name]  # of many objects, most
+        if value is not None and not is_default:
+            checked[name] = _checked(resource, name, fields[name], value)
     return checked
 
 
 def check_update(resource: Resource, patch: Mapping[str, Any]) -> Record:
     """Return the changes; raises UnknownFieldError for what cannot be changed, UsageError for a bad value."""
-    fields = {name: field for name, field in resource.fields.items() if field.update}
+    fields = resource.changeable
     _refuse_unknown(resource, patch, fields, "changed in")
     return {
         name: None if value is None else _checked(resource, name, fields[name], value)

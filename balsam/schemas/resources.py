@@ -6,6 +6,7 @@ it. Field names are those on the wire.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 __all__ = [
@@ -65,7 +66,7 @@ class Filter:
     many: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Resource:
     """One kind of object. ``orders`` are what one may order by, ``order_by`` the order without wish.
 
@@ -82,6 +83,36 @@ class Resource:
     groups: tuple[str, ...] = ()
     #: What can be done besides listing: create, update, delete.
     verbs: frozenset[str] = frozenset()
+
+    @cached_property
+    def creatable(self) -> Mapping[str, Field]:
+        """The fields that may be given when an object is made."""
+        return {name: field for name, field in self.fields.items() if field.create}
+
+    @cached_property
+    def changeable(self) -> Mapping[str, Field]:
+        """The fields that may be changed later."""
+        return {name: field for name, field in self.fields.items() if field.update}
+
+    @cached_property
+    def required(self) -> tuple[str, ...]:
+        """The fields without which no object can be made."""
+        return tuple(name for name, field in self.creatable.items() if field.required)
+
+    def defaults(self) -> Record:
+        """Return what the creatable fields of a new object hold when nothing is said."""
+        values = dict(self._defaults)
+        for name in self._default_containers:
+            values[name] = values[name].copy()
+        return values
+
+    @cached_property
+    def _defaults(self) -> Record:
+        return {name: field.default for name, field in self.creatable.items()}
+
+    @cached_property
+    def _default_containers(self) -> tuple[str, ...]:
+        return tuple(name for name, value in self._defaults.items() if isinstance(value, dict | list))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,11 +5,13 @@ import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from operator import itemgetter
 from typing import Any
 
 from django.db import models
 from django.db.models import Q
 
+from balsam.core import sql
 from balsam.core.models import (
     ApplicationDefinition,
     BalsamJob,
@@ -127,6 +129,7 @@ _JOB_FIELDS = (
     *("node_packing_count", "wall_time_min", "priority", "on_parent_failure", "id", "site_id"),
     *("batch_job_id", "state", "pending_file_cleanup", "serialized_return_value", "serialized_exception"),
 )
+_values_of_job = itemgetter(*(JOB_COLUMNS.get(name, name) for name in _JOB_FIELDS))
 
 
 def _ids_of_names(names: Iterable[str]) -> dict[str, int]:
@@ -136,12 +139,12 @@ def _ids_of_names(names: Iterable[str]) -> dict[str, int]:
 def _job_records(rows: Sequence[BalsamJob]) -> list[Record]:
     apps = _ids_of_names(row.application for row in rows)
     parents: dict[Any, list[int]] = {}
-    edges = JobDependency.objects.filter(child_id__in=[row.pk for row in rows]).order_by("parent__number")
-    for child, number in edges.values_list("child_id", "parent__number"):
+    for child, number in sql.fetch("parent_numbers", children=[row.pk for row in rows]):
         parents.setdefault(child, []).append(number)
     return [
         job_record(
-            {**vars(row), "last_update": _time(row.last_update)},
+            vars(row),
+            last_update=row.last_update.isoformat(),
             app_id=apps.get(row.application),
             parent_ids=parents.get(row.pk, []),
         )
@@ -149,10 +152,12 @@ def _job_records(rows: Sequence[BalsamJob]) -> list[Record]:
     ]
 
 
-def job_record(columns: Mapping[str, Any], *, app_id: int | None, parent_ids: list[int]) -> Record:
-    """Return the record of a job with these columns, whose ``last_update`` is a text."""
-    fields = {name: columns[JOB_COLUMNS.get(name, name)] for name in _JOB_FIELDS}
-    return {**fields, "last_update": columns["last_update"], "app_id": app_id, "parent_ids": parent_ids}
+def job_record(
+    columns: Mapping[str, Any], *, last_update: str, app_id: int | None, parent_ids: list[int]
+) -> Record:
+    """Return the record of a job with these columns."""
+    fields = dict(zip(_JOB_FIELDS, _values_of_job(columns), strict=True))
+    return {**fields, "last_update": last_update, "app_id": app_id, "parent_ids": parent_ids}
 
 
 def _id_starts(text: str) -> Q:

@@ -1,13 +1,13 @@
 """Make and change resources: what is particular to each; checks that need the tables are made here."""
 
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import PurePosixPath
+from operator import itemgetter
 from typing import Any
 
 from django.db import IntegrityError, transaction
 from django.db.models.functions import Now
 
-from balsam.core import batch_jobs, inserting, transitions
+from balsam.core import batch_jobs, inserting, sql, transitions
 from balsam.core.explain.fitting import beyond_node
 from balsam.core.explain.gathering import job_needs, site_facts
 from balsam.core.models import (
@@ -29,11 +29,15 @@ from balsam.core.resources.slots import check_slots, filled_slots
 from balsam.exceptions import ConflictError, InvalidParentsError, NotAllowedError, NotFoundError, UsageError
 from balsam.schemas.accounts import AccountId
 from balsam.schemas.batch_jobs import BatchJobRequest
-from balsam.schemas.resources import Record
+from balsam.schemas.resources import RESOURCES, Record
 from balsam.states import TransferState
 
 __all__ = ["CREATE", "UPDATE"]
 
+#: What a new job takes over as it is told, and the columns for it.
+_NEW_FIELDS = tuple(RESOURCES["job"].creatable.keys() - {"app_id", "parent_ids", "transfers"})
+_NEW_COLUMNS = tuple(JOB_COLUMNS.get(name, name) for name in _NEW_FIELDS)
+_values_of_new = itemgetter(*_NEW_FIELDS)
 _PENDING_DELETION = "pending_deletion"
 
 
@@ -122,7 +126,9 @@ def _create_jobs(caller: int | None, records: Sequence[Record]) -> list[BalsamJo
     if missing := sorted(numbers - set(parents)):
         raise InvalidParentsError(f"There is no job {', '.join(map(str, missing))} to be a parent.")
     _refuse_shared_workdirs(records)
-    jobs = [_new_job(record, apps, sites, parents) for record in records]
+    jobs = [_new_job(record, apps, parents) for record in records]
+    for job in {_shape(job): job for job in jobs}.values():
+        require_node_for(job, sites[job.site_id or FIRST_SITE])
     inserting.insert(jobs)
     _read_what_the_database_chose(jobs)
     return jobs
@@ -130,16 +136,15 @@ def _create_jobs(caller: int | None, records: Sequence[Record]) -> list[BalsamJo
 
 def _read_what_the_database_chose(jobs: Sequence[BalsamJob]) -> None:
     """Fill in the columns that are read when somebody asks, of all jobs at once."""
-    rows = BalsamJob.objects.filter(pk__in=[job.pk for job in jobs])
-    chosen = {row["job_id"]: row for row in rows.values("job_id", "number", "last_update")}
-    for job in jobs:
-        job.__dict__.update(chosen.get(job.pk, {}))  # one that somebody has deleted is missed later
+    rows = sql.fetch("chosen_columns", jobs=[job.pk for job in jobs])
+    for job, (number, last_update) in zip(jobs, rows, strict=True):
+        if number is not None:  # one that somebody has deleted is missed later
+            job.__dict__.update(number=number, last_update=last_update)
 
 
 def _new_job(
     record: Record,
     apps: Mapping[int, ApplicationDefinition],
-    sites: Mapping[int, Site],
     parents: Mapping[int, Any],
 ) -> BalsamJob:
     app = apps.get(record["app_id"])
@@ -147,20 +152,28 @@ def _new_job(
         raise NotFoundError(f"There is no application {record['app_id']}. `balsam app ls` lists yours.")
     check_workdir(record["workdir"])
     _check_parameters(app, record["parameters"], has_serialized=bool(record["serialized_parameters"]))
-    left_out = ("app_id", "parent_ids", "transfers")
-    columns = {JOB_COLUMNS.get(name, name): value for name, value in record.items() if name not in left_out}
-    columns["pending_file_cleanup"] = bool(app.cleanup_files)
-    job = BalsamJob(application=app.name, site_id=app.site_id, **handlers(app), **columns)
-    require_node_for(job, sites[job.site_id or FIRST_SITE])
+    columns = dict(zip(_NEW_COLUMNS, _values_of_new(record), strict=True))
+    job = BalsamJob(
+        application=app.name,
+        site_id=app.site_id,
+        pending_file_cleanup=bool(app.cleanup_files),
+        **handlers(app),
+        **columns,
+    )
     job._new_parents = tuple(parents[number] for number in record["parent_ids"])
     job._new_transfers = filled_slots(app, record["transfers"])
     return job
 
 
+def _shape(job: BalsamJob) -> tuple[object, ...]:
+    """Return all that `require_node_for` looks at."""
+    return job.site_id, job.ranks_per_node, job.gpus_per_rank, job.memory_mb_per_node
+
+
 def check_workdir(workdir: str) -> None:
     """Raise UsageError for a working directory that is not below the data directory of its site."""
-    path = PurePosixPath(workdir)
-    if path.is_absolute() or ".." in path.parts or not path.parts:
+    steps = set(workdir.split("/")) - {"", "."}
+    if workdir.startswith("/") or ".." in steps or not steps:
         raise UsageError(
             f"The workdir {workdir!r} is not below the data directory of the site: give a relative path "
             "without `..`, such as demo/run1."
