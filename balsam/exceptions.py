@@ -222,6 +222,10 @@ class StepInterrupted(BalsamError):
     """The step was told to end before it was done."""
 
 
+class StepUnwanted(StepInterrupted):
+    """The step was told to end, and nobody is to do it again: it was cancelled, or its job was."""
+
+
 class TaskFailed(BalsamError):
     """The job has failed."""
 

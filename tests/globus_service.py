@@ -51,6 +51,7 @@ class Task:
             "nice_status_short_description": nice_status,
             "fatal_error": self.fatal_error,
             "label": self.document.get("label"),
+            "bytes_transferred": sum(one["size"] for one in self.copied),
         }
 
 
@@ -160,8 +161,12 @@ class GlobusService:
             return self.submit(body, consents)
         found = _TASK.fullmatch(path)
         tasks = {task.task_id: task for task in self.book.values()}
-        if method != "GET" or found is None or found[1] not in tasks:
+        if found is None or found[1] not in tasks:
             return 404, error("TaskNotFound", f"There is no {path}")
+        if (method, found[2]) == ("POST", "cancel"):
+            return 200, self.cancel(tasks[found[1]])
+        if method != "GET":
+            return 405, error("MethodNotAllowed", f"No {method} of {path}")
         return self.of_task(tasks[found[1]], found[2], query)
 
     def of_task(self, task: Task, what: str | None, query: Json) -> tuple[int, Json]:
@@ -178,6 +183,14 @@ class GlobusService:
             "DATA": rows[start : start + 10],
             "next_marker": start + 10 if more else None,
         }
+
+    def cancel(self, task: Task) -> Json:
+        """End a task before it has copied anything more."""
+        with self._lock:
+            code = "Canceled" if task.status == "ACTIVE" else "TaskComplete"
+            if task.status == "ACTIVE":
+                task.status, task.fatal_error = "FAILED", {"code": "CANCELED", "description": "Cancelled"}
+        return {"DATA_TYPE": "result", "code": code, "message": "The task has been cancelled", "resource": ""}
 
     def submit(self, body: Json, consents: set[str]) -> tuple[int, Json]:
         """Take a submission, once."""
@@ -209,6 +222,8 @@ class GlobusService:
             self.endpoints[task.document[f"{end}_endpoint"]] for end in ("source", "destination")
         )
         for item in task.document["DATA"]:
+            if task.status != "ACTIVE":
+                return
             if not self.copy(task, item, source, target):
                 task.status = "FAILED"
                 return

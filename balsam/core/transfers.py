@@ -30,7 +30,14 @@ def claim_transfers(request: TransferClaimRequest) -> TransferClaim:
     root = site_root(request.site_id) if rows else ""
     ((next_sec,),) = sql.fetch("next_transfer", site_id=request.site_id)
     mark = session_mark(database_id(), request.session_id)
-    return TransferClaim(tuple(_spec(row, root) for row in sorted(rows)), next_sec, mark)
+    return TransferClaim(tuple(_spec(row, root) for row in sorted(rows)), next_sec, _unwanted(request), mark)
+
+
+def _unwanted(request: TransferClaimRequest) -> tuple[int, ...]:
+    if not request.held:
+        return ()
+    rows = sql.fetch("unwanted_transfers", session_id=request.session_id, known=list(request.held))
+    return tuple(item_id for (item_id,) in rows)
 
 
 def _spec(row: tuple[object, ...], root: str) -> TransferSpec:

@@ -48,10 +48,14 @@ class TransferSpec:
 
 @dataclass(frozen=True, slots=True)
 class TransferClaim:
-    """Transfers to do, and the seconds until another is to be tried again; None: none is."""
+    """Transfers to do, and the seconds until another is to be tried again; None: none is.
+
+    ``unwanted`` are those the asker thinks it has, and that are not its any more: nobody wants them done.
+    """
 
     items: tuple[TransferSpec, ...]
     next_sec: float | None = None
+    unwanted: tuple[int, ...] = ()
     #: What BALSAM_SESSION is in the environment of the session's processes.
     mark: str = ""
 

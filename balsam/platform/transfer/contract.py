@@ -130,7 +130,7 @@ class Desk(Protocol):
     endpoint: Endpoint
 
     def check(self) -> None:
-        """Raise StepInterrupted when the work is to end."""
+        """Raise StepInterrupted when the work is to end, StepUnwanted when it is not to be done again."""
 
     def run(
         self,

@@ -4,11 +4,12 @@ Before a task is submitted, the id of the submission is recorded with each move;
 again, Globus says which task it has become. So there is one task, at whatever moment this process is killed.
 """
 
+import logging
 import os
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from balsam.exceptions import ConfigError, StepError, TransferWait
+from balsam.exceptions import ConfigError, StepError, StepUnwanted, TransferWait
 from balsam.platform.transfer import Batch, Desk, Move
 from balsam.platform.transfer.globus import (
     Item,
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     import globus_sdk
 
 __all__ = ["ByGlobus"]
+
+log = logging.getLogger(__name__)
 
 _SUBMISSION = "submission:"
 #: A submission that has not become a task for certain, so that another one may be made.
@@ -122,7 +125,13 @@ class ByGlobus:
                 raise TransferWait(
                     f"Globus, of its task {task_id}: {trouble}.\nIt goes on when that is over."
                 )
-            desk.pause(pause_sec)
+            if len(moves) == 1:
+                desk.progress(moves[0], task.get("bytes_transferred") or 0)
+            try:
+                desk.pause(pause_sec)
+            except StepUnwanted:
+                _cancel(client, task_id)
+                raise
             pause_sec = min(_LONGEST_PAUSE_SEC, pause_sec * 1.5)
 
 
@@ -177,6 +186,19 @@ def _document(batch: Batch, own: str, submission: str, items: Sequence[Item]) ->
         recursive = globus_sdk.MISSING if item.recursive is None else item.recursive
         document.add_item(item.source, item.destination, recursive=recursive)
     return document
+
+
+def _cancel(client: "globus_sdk.TransferClient", task_id: str) -> None:
+    """Have Globus end a task; one that has ended meanwhile, or cannot be ended, is left as it is."""
+    import globus_sdk
+
+    try:
+        with asking():
+            client.cancel_task(task_id)
+    except (globus_sdk.TransferAPIError, TransferWait) as error:
+        log.warning("The Globus task %s could not be cancelled: %s", task_id, error)
+    else:
+        log.info("The Globus task %s is cancelled: nobody wants its transfers any more", task_id)
 
 
 def _outcomes(

@@ -11,6 +11,7 @@ from balsam.exceptions import (
     BalsamError,
     StepError,
     StepInterrupted,
+    StepUnwanted,
     StorageFullError,
     TransferWait,
     UsageError,
@@ -107,8 +108,14 @@ class Carrier:
 
     def _carry_in(self, lane: Lane, carry: Callable[..., None]) -> None:
         self.scratch = str(lane.path)
-        carry(self._batch, self)
-        lane.is_over = not self._has_failed
+        try:
+            carry(self._batch, self)
+            lane.is_over = not self._has_failed
+        except StepUnwanted:
+            lane.is_over = True
+            for path in self._directories.values():
+                shutil.rmtree(path, ignore_errors=True)
+            raise
 
     def _rest(self, result: Callable[[TransferSpec, str], TransferResult], words: str) -> None:
         """Tell one result of all that have none."""

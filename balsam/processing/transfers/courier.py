@@ -45,11 +45,12 @@ class MoverOptions:
 
 @dataclass(frozen=True, slots=True)
 class Listeners:
-    """Who is told: replies to reports, what transfers wait for, new batches, the loss of the session."""
+    """Who is told: replies to reports, what transfers wait for, what to do, the loss of the session."""
 
     on_reported: Callable[[ReportReply], None] | None
     on_trouble: Callable[[str], None] | None
-    on_batches: Callable[[], None]
+    #: There may be new batches; told which transfers nobody wants any more.
+    on_claimed: Callable[[Sequence[int]], None]
     on_lost: Callable[[], None]
 
 
@@ -156,7 +157,8 @@ class TransferCourier(Errands):
             self._look_at = time.monotonic() + next_sec
             self._may_be_work |= is_full
             self._load.add(planned)
-            self._listeners.on_batches()
+            self._load.drop(claim.unwanted)
+            self._listeners.on_claimed(claim.unwanted)
             self._changed.notify_all()
 
     def _plan_all(self, specs: Sequence[TransferSpec]) -> list[Plan | TransferResult]:

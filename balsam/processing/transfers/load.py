@@ -73,6 +73,13 @@ class TransferLoad:
         """Take over claimed transfers."""
         self._held |= {spec.item_id: spec for spec in specs}
 
+    def drop(self, item_ids: Collection[int]) -> None:
+        """Forget transfers that nobody wants; those under way are the business of who has begun them."""
+        for item_id in item_ids:
+            self._held.pop(item_id, None)
+        left = ([one for one in batch if one.spec.item_id not in item_ids] for batch in self._waiting)
+        self._waiting = deque(batch for batch in left if batch)
+
     def add(self, planned: Iterable[Plan | TransferResult]) -> None:
         """Have what was planned wait to be begun; what cannot be done has its result already."""
         plans = []

@@ -45,14 +45,15 @@ class Mover:
         self._concurrency = options.concurrency
         self._endpoint = options.endpoint
         self._logins = Logins()
-        self._interruption = Interruption()
         self._changed = threading.Condition()
         # All below is guarded by it.
         self._load = TransferLoad(options.concurrency, options.batch_size, options.query_limit)
-        listeners = Listeners(on_reported, on_trouble, self._hire, self._end)
+        listeners = Listeners(on_reported, on_trouble, self._see_to_batches, self._end)
         self._courier = TransferCourier(client, session_id, options, self._load, self._changed, listeners)
         self._threads: list[threading.Thread] = []
         self._num_free = 0
+        #: What is under way, and how it is told to end.
+        self._begun: dict[Interruption, list[Plan]] = {}
 
     def start(self) -> None:
         """Start, and look for transfers at once."""
@@ -75,16 +76,26 @@ class Mover:
         """Claim nothing more, end what runs, hand it back, report; False when that took too long."""
         with self._changed:
             self._load.close()
-            self._interruption.set(min(_GRACE_SEC, timeout_sec / 2))
+            self._end(min(_GRACE_SEC, timeout_sec / 2))
             self._changed.notify_all()
         deadline = time.monotonic() + timeout_sec
         for thread in self._threads:
             thread.join(max(0.0, deadline - time.monotonic()))
         return not self.held_ids()
 
-    def _end(self) -> None:
-        """Have what runs end, when its session is lost."""
-        self._interruption.set(_GRACE_SEC)
+    def _end(self, grace_sec: float = _GRACE_SEC) -> None:
+        """Have what runs end; nothing is begun any more."""
+        for interruption in self._begun:
+            interruption.set(grace_sec)
+
+    def _see_to_batches(self, unwanted: Sequence[int]) -> None:
+        """Have new batches begun, and those end of which nobody wants what is left."""
+        held = set(self._load.held_ids()) if unwanted else set()
+        for interruption, plans in self._begun.items() if unwanted else ():
+            ids = {one.spec.item_id for one in plans}
+            if held.isdisjoint(ids) and not ids.isdisjoint(unwanted):
+                interruption.set(_GRACE_SEC, is_unwanted=True)
+        self._hire()
 
     def _hire(self) -> None:
         """Start as many threads as there are batches that nobody is free for."""
@@ -99,27 +110,34 @@ class Mover:
         thread.start()
 
     def _work(self) -> None:
-        while (plans := self._next()) is not None:
-            environ = self._courier.environ
+        while (begun := self._next()) is not None:
+            plans, interruption = begun
             Carrier(
                 plans,
                 self._logins,
-                self._interruption,
+                interruption,
                 self._keep,
                 self._note,
-                environ,
+                self._courier.environ,
                 endpoint=self._endpoint,
                 on_notes=self._record,
             ).carry()
+            with self._changed:
+                del self._begun[interruption]
 
-    def _next(self) -> list[Plan] | None:
-        """Wait for a batch; None when there will be none."""
+    def _next(self) -> tuple[list[Plan], Interruption] | None:
+        """Wait for a batch, and begin it; None when there will be none."""
         with self._changed:
             self._num_free += 1
             self._changed.wait_for(lambda: self._load.num_batches or self._load.is_closed)
             self._num_free -= 1
             self._changed.notify_all()  # there is room for more
-            return self._load.begin_next()
+            plans = self._load.begin_next()
+            if plans is None:
+                return None
+            interruption = Interruption()
+            self._begun[interruption] = plans
+            return plans, interruption
 
     def _keep(self, result: TransferResult) -> None:
         with self._changed:

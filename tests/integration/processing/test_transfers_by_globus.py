@@ -218,6 +218,27 @@ def test_nothing_is_submitted_for_a_transfer_that_was_taken_away(job, service, s
     assert Row.objects.get().state == "error"
 
 
+def test_a_task_that_nobody_wants_any_more_is_cancelled(job, service, start_mover, tmp_path):
+    (tmp_path / "far" / "b").write_text("b")
+    other = Job.objects.create("w2", job.app_id, transfers={"data": "far:/b"})
+    service.goes_on.clear()
+    mover = start_mover()
+    (task,) = wait_until(lambda: list(service.book.values()), 60)
+    wait_until(lambda: Row.objects.filter(task_id=task.task_id).count() == 2, 60)
+    run_balsam("transfer", "cancel", "--job", job.id, "--yes").check()
+    mover.wake()
+    wait_until(lambda: len(mover.held_ids()) == 1, 60)
+    assert task.status == "ACTIVE", "somebody wants the rest of it"
+    run_balsam("transfer", "cancel", "--job", other.id, "--yes").check()
+    mover.wake()
+    wait_until(lambda: task.status == "FAILED", 60)
+    assert task.fatal_error is not None and task.fatal_error["code"] == "CANCELED"
+    service.goes_on.set()
+    wait_until(lambda: not any((tmp_path / "laptop/data/.balsam-transfers").glob("*-*/*")), 60)
+    assert BalsamJob.objects.filter(state="FAILED").count() == 2
+    assert mover.is_working()
+
+
 def test_a_login_that_nobody_completes_changes_nothing(tmp_path, service, environ):
     done = run_balsam("site", "globus-login", env=environ)
     assert done.returncode == 2 and "--client-id" in done.stderr

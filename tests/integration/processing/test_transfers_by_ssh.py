@@ -11,8 +11,9 @@ from balsam.api import App, Job, Site, TransferItem
 from balsam.core.models import BalsamJob
 from balsam.processing.transfers import logins, outcomes
 from balsam.states import JobState as S
+from tests.commands import run_balsam
 from tests.jobs import claim, report
-from tests.sshd import Sshd, start_sshd
+from tests.sshd import Sshd, children_of, start_sshd
 from tests.transfers import lanes, wait_for, workdir
 from tests.waiting import wait_until
 
@@ -142,6 +143,36 @@ def test_addresses_of_the_database_generation(by, far, start_processor, add_app,
     wait_until(lambda: BalsamJob.objects.get(pk=job.pk).state == S.JOB_FINISHED)
     assert (far / "results" / "old.out").read_text() == "out"
     assert (far / "results" / "d" / "c").read_text() == "d/c"
+
+
+@pytest.mark.parametrize("by", TRANSPORTS)
+def test_a_transfer_that_is_cancelled_ends_what_moves_it(by, app, site, far, start_mover, sshd):
+    (far / "a").write_text("a")
+    slots = {"data": f"{by}:{far}/a"}
+    first = Job.objects.create("first", app.id, transfers=slots)
+    mover = start_mover(concurrency=1)
+    wait_for(first, S.PREPROCESSED)
+    with sshd.paused():
+        hanging = Job.objects.create("hanging", app.id, transfers=slots)
+        mover.wake()
+        (pid,) = wait_until(lambda: [pid for pid in children_of(os.getpid()) if _is_running(pid, by)])
+        run_balsam("transfer", "cancel", "--job", hanging.id, "--yes").check()
+        mover.wake()
+        wait_until(lambda: not _is_running(pid, by), what="the end of the program")
+        wait_until(lambda: lanes(site) == [])
+    following = Job.objects.create("next", app.id, transfers=slots)
+    mover.wake()
+    wait_for(following, S.PREPROCESSED)
+    assert BalsamJob.objects.get(number=hanging.id).state == S.FAILED
+    assert mover.held_ids() == []
+
+
+def _is_running(pid: int, program: str) -> bool:
+    try:
+        words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+    except OSError:
+        return False
+    return Path(os.fsdecode(words[0])).name == program
 
 
 def test_a_lost_login_is_told_and_waited_for(app, site, far, start_mover, sshd, monkeypatch):
