@@ -10,10 +10,20 @@ from typing import Any
 
 __all__ = ["decode", "salvage"]
 
-_DECODER = json.JSONDecoder(strict=False)
 _ESCAPE = re.compile(r'\\(["\\/bfnrt]|u[0-9a-fA-F]{4})?')
 #: The environment of a batch job, in which all the trouble is and nothing of interest.
 _ENVIRONMENT = '"Variable_List":{'
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Make an object; raises ValueError where it says two things of one name: nobody knows which holds."""
+    found = dict(pairs)
+    if len(found) < len(pairs) and any(found[name] != value for name, value in pairs):
+        raise ValueError("one name, two values")
+    return found
+
+
+_DECODER = json.JSONDecoder(strict=False, object_pairs_hook=_object)
 
 
 def decode(text: str) -> dict[str, Any] | None:

@@ -39,6 +39,16 @@ def test_records_that_are_not_as_many_as_counted_are_incomplete():
     assert len(listing.jobs) == 8
 
 
+def test_a_record_that_says_two_states_is_left_out():
+    text = captured("lsf/status").stdout
+    end = '"STAT": "DONE",\n'
+    assert end in text
+    first = text.index('"STAT"')
+    listing = lsf().parse_status(Answer(0, text[:first] + end + text[first:]))
+    assert not listing.is_complete
+    assert "701" not in listing.jobs and len(listing.jobs) == 7
+
+
 def test_ends_are_told_by_termination_reasons():
     history = lsf().parse_history(captured("lsf/history"))
     assert history.is_complete, history.problem
