@@ -11,7 +11,8 @@ from balsam.api.objects import Model
 from balsam.exceptions import UsageError
 from balsam.lib.tag_words import partition_words
 from balsam.schemas.batch_limits import BatchLimits
-from balsam.schemas.resources import RESOURCES, Record
+from balsam.schemas.fields import Record
+from balsam.schemas.resources import RESOURCES
 
 __all__ = ["BatchJob", "BatchJobPartition", "JobMode"]
 

@@ -18,7 +18,8 @@ from balsam.api.serializing import Loaded, load, load_exception, plain_or_serial
 from balsam.api.sessions import Session
 from balsam.exceptions import NotFoundError, UsageError
 from balsam.schemas.explanations import Explanation
-from balsam.schemas.resources import RESOURCES, Record
+from balsam.schemas.fields import Record
+from balsam.schemas.resources import RESOURCES
 from balsam.states import END_STATES, JobState
 
 if TYPE_CHECKING:

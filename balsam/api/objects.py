@@ -13,7 +13,8 @@ from typing import Any, ClassVar, Self
 from balsam.api.connection import client
 from balsam.exceptions import AmbiguousError, NotFoundError, RefusedError, UnknownFieldError, UsageError
 from balsam.schemas.checking import check_create, check_update
-from balsam.schemas.resources import Query, Record, Resource
+from balsam.schemas.fields import Record, Resource
+from balsam.schemas.resources import Query
 
 __all__ = ["Model"]
 

@@ -18,9 +18,9 @@ from balsam.api.models import Job
 from balsam.api.ranks import rank_of
 from balsam.api.serializing import dump, dump_exception
 from balsam.exceptions import BalsamError, UsageError
+from balsam.schemas.fields import Record
 from balsam.schemas.jobs import AppCode
 from balsam.schemas.python_calls import outcome_path, outcome_text
-from balsam.schemas.resources import Record
 
 __all__ = ["Call", "main", "run_job"]
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from balsam.api.models import App
 from balsam.api.serializing import dump_class
 from balsam.exceptions import ConflictError
-from balsam.schemas.resources import Record
+from balsam.schemas.fields import Record
 
 if TYPE_CHECKING:
     from balsam.api.application import ApplicationDefinition

@@ -23,8 +23,9 @@ from balsam.config.client_file import ClientSettings
 from balsam.exceptions import BalsamError, LoginNeededError, ServerError, ServerUnreachable
 from balsam.schemas.acquisition import AcquireRequest
 from balsam.schemas.explanations import Explanation
+from balsam.schemas.fields import Record
 from balsam.schemas.operations import OPERATIONS
-from balsam.schemas.resources import RESOURCES, DeleteReply, Page, Query, Record, UpdateReply
+from balsam.schemas.resources import RESOURCES, DeleteReply, Page, Query, UpdateReply
 
 if TYPE_CHECKING:
     import httpx

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from balsam.schemas.acquisition import AcquireRequest
 from balsam.schemas.explanations import Explanation
-from balsam.schemas.resources import DeleteReply, Page, Query, Record, UpdateReply
+from balsam.schemas.fields import Record
+from balsam.schemas.resources import DeleteReply, Page, Query, UpdateReply
 
 if TYPE_CHECKING:
     from balsam.client.transport import Transport

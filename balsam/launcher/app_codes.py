@@ -3,8 +3,9 @@
 from collections.abc import Iterable
 
 from balsam.client import Client
+from balsam.schemas.fields import Record
 from balsam.schemas.jobs import AppCode, JobSpec
-from balsam.schemas.resources import Query, Record
+from balsam.schemas.resources import Query
 
 __all__ = ["AppCodes"]
 

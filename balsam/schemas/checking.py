@@ -12,7 +12,8 @@ from pathlib import PurePath
 from typing import Any
 
 from balsam.exceptions import UnknownFieldError, UsageError
-from balsam.schemas.resources import Field, Query, Record, Resource
+from balsam.schemas.fields import Field, Record, Resource
+from balsam.schemas.resources import Query
 from balsam.states import STATES
 
 __all__ = ["check_create", "check_query", "check_update"]

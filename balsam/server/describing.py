@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from balsam.schemas.resources import Field, Resource
+from balsam.schemas.fields import Field, Resource
 from balsam.states import STATES
 
 __all__ = ["MAX_PAGE", "body", "filters", "listing", "paging"]

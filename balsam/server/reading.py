@@ -8,7 +8,8 @@ from fastapi import Query as Parameter
 from starlette.concurrency import run_in_threadpool
 
 from balsam.exceptions import NotFoundError, UsageError
-from balsam.schemas.resources import Query, Record, Resource
+from balsam.schemas.fields import Record, Resource
+from balsam.schemas.resources import Query
 from balsam.server import describing
 from balsam.server.accounts import Caller
 from balsam.server.connections import call

@@ -9,7 +9,8 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Body, FastAPI, Header, Request
 
 from balsam.exceptions import RefusedError, UsageError
-from balsam.schemas.resources import RESOURCES, DeleteReply, Query, Record, Resource, UpdateReply
+from balsam.schemas.fields import Record, Resource
+from balsam.schemas.resources import RESOURCES, DeleteReply, Query, UpdateReply
 from balsam.server import describing
 from balsam.server.accounts import Caller
 from balsam.server.connections import call

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Body, Header
 
 from balsam.schemas.acquisition import AcquireRequest
-from balsam.schemas.resources import Record
+from balsam.schemas.fields import Record
 from balsam.server.accounts import Caller
 from balsam.server.connections import call
 

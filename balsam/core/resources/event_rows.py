@@ -10,7 +10,7 @@ from django.db.models.expressions import RawSQL
 
 from balsam.core import sql
 from balsam.core.models import BalsamJob, JobEvent
-from balsam.schemas.resources import Record
+from balsam.schemas.fields import Record
 
 __all__ = ["event_records", "event_says", "events_of", "is_settled"]
 

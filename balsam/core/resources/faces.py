@@ -26,7 +26,7 @@ from balsam.core.models.application import full_name
 from balsam.core.models.site import FIRST_SITE
 from balsam.core.owners import own_sites
 from balsam.core.resources.event_rows import event_records, event_says, events_of, is_settled
-from balsam.schemas.resources import Record
+from balsam.schemas.fields import Record
 
 __all__ = ["FACES", "Face", "job_record"]
 

@@ -7,7 +7,8 @@ import shlex
 
 from balsam.core.models import ApplicationDefinition, BalsamJob
 from balsam.lib.own_python import OWN_PYTHON
-from balsam.schemas.resources import PREAMBLE_FILE, Record
+from balsam.schemas.fields import Record
+from balsam.schemas.resources import PREAMBLE_FILE
 from balsam.states import END_STATES
 
 __all__ = ["handlers", "is_of_sites", "is_python", "lower", "lower_jobs"]

@@ -13,7 +13,8 @@ from balsam.core.resources.writing import CREATE, UPDATE
 from balsam.core.sent_requests import once
 from balsam.exceptions import BalsamError, UsageError
 from balsam.schemas.checking import check_create, check_query, check_update
-from balsam.schemas.resources import RESOURCES, DeleteReply, Page, Query, Record, Resource, UpdateReply
+from balsam.schemas.fields import Record, Resource
+from balsam.schemas.resources import RESOURCES, DeleteReply, Page, Query, UpdateReply
 
 __all__ = ["count_by", "create", "delete_where", "list_page", "update", "update_where"]
 

@@ -14,8 +14,8 @@ from balsam.core.resources.faces import FACES
 from balsam.core.sent_requests import once
 from balsam.exceptions import InvalidStateError, NotFoundError, RefusedError, UsageError
 from balsam.schemas.acquisition import AcquireRequest
+from balsam.schemas.fields import Record
 from balsam.schemas.jobs import JobReport, Step
-from balsam.schemas.resources import Record
 from balsam.schemas.sessions import SessionRequest
 from balsam.states import JobState as S
 

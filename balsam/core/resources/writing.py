@@ -29,7 +29,8 @@ from balsam.core.resources.slots import check_slots, filled_slots
 from balsam.exceptions import ConflictError, InvalidParentsError, NotAllowedError, NotFoundError, UsageError
 from balsam.schemas.accounts import AccountId
 from balsam.schemas.batch_jobs import BatchJobRequest
-from balsam.schemas.resources import RESOURCES, Record
+from balsam.schemas.fields import Record
+from balsam.schemas.resources import RESOURCES
 from balsam.states import TransferState
 
 __all__ = ["CREATE", "UPDATE"]

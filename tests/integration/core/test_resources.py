@@ -17,7 +17,8 @@ from balsam.exceptions import (
     UnknownFieldError,
     UsageError,
 )
-from balsam.schemas.resources import Query, Record
+from balsam.schemas.fields import Record
+from balsam.schemas.resources import Query
 from balsam.states import JobState as S
 from tests.jobs import claim, open_session, report, state_of
 

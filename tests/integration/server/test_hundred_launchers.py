@@ -15,8 +15,8 @@ from balsam.core.invariants import violations
 from balsam.core.models import BalsamJob, Session
 from balsam.lib.processes import this_process
 from balsam.schemas.acquisition import AcquireRequest
+from balsam.schemas.fields import Record
 from balsam.schemas.jobs import JobReport, Step
-from balsam.schemas.resources import Record
 from balsam.schemas.sessions import ClaimRequest, SessionRequest
 from balsam.states import JobState as S
 from tests.jobs import at_once
