@@ -39,7 +39,7 @@ class Leaving:
         """
         if self._options.persistent:
             return False
-        may_come = outlook.processable or (outlook.held and outlook.waiting)
+        may_come = outlook.processable or outlook.in_other_steps or (outlook.held and outlook.waiting)
         self._is_waiting = bool(may_come)
         idle_sec = self._clock() - self._last_change
         if not may_come:

@@ -91,7 +91,8 @@ class Tally:
             (left.too_long, "may", "may", "run longer than the time that was left (wall_time_minutes)"),
             (left.unplaceable, "cannot", "cannot", f"be placed here: {self.unplaceable}"),
             (left.processable, "waits", "wait", "for a hook or staging (see --num-transition-threads)"),
-            (left.held - left.mine, "is", "are", "in the hands of other launchers"),
+            (left.in_other_steps, "is", "are", "in a hook or staging of the service or another launcher"),
+            (left.held - left.mine - left.in_other_steps, "is", "are", "in the hands of other launchers"),
             (left.waiting, "waits", "wait", f"for {'its' if left.waiting == 1 else 'their'} parents"),
         )
         return [

@@ -149,6 +149,8 @@ class Outlook:
     waiting: int
     #: Held by the session that asks.
     mine: int = 0
+    #: In a hook or staging of another session, after which they may be runnable.
+    in_other_steps: int = 0
     #: Unfit: of more nodes than the launcher has, and the largest number of these.
     too_large: int = 0
     most_nodes: int = 0

@@ -1,6 +1,7 @@
 """Files and directories on their way through graphs of jobs: for scripts, and for sites on both faces."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import pytest
@@ -10,13 +11,24 @@ from tests.commands import run_balsam
 from tests.cores import CORES, reached
 from tests.jobs import add_app, add_job
 from tests.launching import run_launcher, script
+from tests.services import ServiceHome
+from tests.waiting import wait_until
 
+#: Who moves the files: a launcher does where there is no agent.
+MOVERS = ("launcher", "agent")
 MAKE = "#!/bin/sh\nfor i in 0 1 2; do mkdir -p part$i/deep; echo $((i + 2)) > part$i/deep/n; done\n"
 SQUARE = "#!/bin/sh\nmkdir done; n=$(cat part*/deep/n); echo $((n * n)) > done/square\n"
 SUM = "#!/bin/sh\ns=0; for d in done*; do s=$((s + $(cat $d/square))); done; mkdir all; echo $s > all/sum\n"
 
 
-def test_directories_go_from_jobs_to_jobs(db: Path, tmp_path: Path) -> None:
+@pytest.fixture(params=MOVERS)
+def by(request: pytest.FixtureRequest) -> str:
+    """Who moves the files."""
+    mover: str = request.param
+    return mover
+
+
+def test_directories_go_from_jobs_to_jobs(by: str, db: Path, tmp_path: Path) -> None:
     """A directory for each child, directories of one name gathered, one taken out."""
     for name, text in (("make", MAKE), ("square", SQUARE), ("sum", SUM)):
         add_app(name, str(script(tmp_path, name, text)))
@@ -36,7 +48,12 @@ def test_directories_go_from_jobs_to_jobs(db: Path, tmp_path: Path) -> None:
         stage_out_url=str(results),
         stage_out_files="all",
     )
-    run_launcher().check()
+    home = ServiceHome(tmp_path / "home")
+    home.configure()
+    with home.service() if by == "agent" else nullcontext():
+        run_launcher().check()
+        total.refresh_from_db()
+        assert total.state == "JOB_FINISHED"
     assert (results / "all" / "sum").read_text() == f"{4 + 9 + 16}\n"
     gathered = sorted(path.name for path in Path(total.working_directory).glob("done*"))
     assert gathered == sorted(["done", *(f"done_{str(job.job_id)[:8]}" for job in squares[1:])])
@@ -61,7 +78,17 @@ def slots(**local: str) -> dict[str, dict[str, object]]:
     }
 
 
-def test_slots_carry_a_map_and_reduce_in_and_out(core: None, tmp_path: Path, monkeypatch) -> None:
+@contextmanager
+def agent_of(path: Path) -> Iterator[None]:
+    """Have the agent of a site run."""
+    run_balsam("site", "start", cwd=path).check()
+    try:
+        yield
+    finally:
+        run_balsam("site", "stop", cwd=path).check()
+
+
+def test_slots_carry_a_map_and_reduce_in_and_out(by: str, core: None, tmp_path: Path, monkeypatch) -> None:
     """Each job takes its data in and its result out; the last one takes a directory of results in."""
     path, store = tmp_path / "site", tmp_path / "store"
     (store / "in").mkdir(parents=True)
@@ -69,8 +96,14 @@ def test_slots_carry_a_map_and_reduce_in_and_out(core: None, tmp_path: Path, mon
         (store / "in" / str(i)).write_text(str(i + 2))
     run_balsam("site", "init", "-n", "here", "-c", "local", path).check()
     site = Site.objects.get("here")
-    site.transfer_locations = {"store": f"local:{store}"}
-    site.save()
+    settings = (path / "settings.yml").read_text()
+    assert "transfer_locations: {}" in settings
+    places = f"transfer_locations: {{store: 'local:{store}'}}"
+    settings = settings.replace("transfer_locations: {}", places).replace(
+        "idle_ttl_sec: 60", "idle_ttl_sec: 1"
+    )
+    (path / "settings.yml").write_text(settings)
+    run_balsam("site", "sync", cwd=path).check()
     square = App.objects.create(
         site_id=site.id,
         name="Square",
@@ -98,7 +131,10 @@ def test_slots_carry_a_map_and_reduce_in_and_out(core: None, tmp_path: Path, mon
         parent_ids=[job.id for job in squares],
         transfers={"data": f"store:{store}/squares", "result": f"store:{store}/end"},
     )
-    run_balsam("launcher", "--job-mode=serial", cwd=path, timeout_sec=120).check()
-    last.refresh_from_db()
-    assert last.state == "JOB_FINISHED"
+    with agent_of(path) if by == "agent" else nullcontext():
+        if by == "agent":
+            wait_until(lambda: Job.objects.filter(state="PREPROCESSED").count() == 3, what="data to come in")
+        run_balsam("launcher", "--job-mode=serial", cwd=path, timeout_sec=120).check()
+        last.refresh_from_db()
+        assert last.state == "JOB_FINISHED"
     assert (store / "end" / "sum").read_text() == f"{4 + 9 + 16}\n"

@@ -6,6 +6,7 @@ SELECT
     count(*) FILTER (WHERE runnable AND misfit <> '') AS unfit,
     count(*) FILTER (WHERE state IN ('CREATED', 'AWAITING_PARENTS')) AS waiting,
     count(*) FILTER (WHERE session_id = %(session_id)s) AS mine,
+    count(*) FILTER (WHERE hook AND session_id <> coalesce(%(session_id)s, 0)) AS in_other_steps,
     count(*) FILTER (WHERE runnable AND misfit = 'large') AS too_large,
     coalesce(max(num_nodes) FILTER (WHERE runnable AND misfit = 'large'), 0) AS most_nodes,
     count(*) FILTER (WHERE runnable AND misfit = 'parallel') AS too_parallel,

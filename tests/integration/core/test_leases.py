@@ -219,6 +219,16 @@ def test_the_outlook_counts_what_is_left():
     assert (outlook.held, outlook.waiting) == (1, 1)
 
 
+def test_the_outlook_knows_what_others_prepare():
+    mine, other = open_session(), open_session()
+    add_app(preprocess="/bin/true")
+    add_job(application="app")
+    assert claims.outlook(OutlookRequest(session_id=mine)).in_other_steps == 0
+    claims.claim_steps(StepClaimRequest(session_id=other, limit=1))
+    assert claims.outlook(OutlookRequest(session_id=mine)).in_other_steps == 1
+    assert claims.outlook(OutlookRequest(session_id=other)).in_other_steps == 0
+
+
 def test_the_outlook_tells_what_keeps_jobs_from_this_launcher():
     add_job(num_nodes=9, ranks_per_node=2, wall_time_minutes=90)
     add_job(num_nodes=8)

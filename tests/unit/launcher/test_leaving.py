@@ -34,6 +34,15 @@ def test_stays_for_children_of_jobs_that_others_run_but_not_for_ever() -> None:
     assert leaving.should_leave(left)
 
 
+def test_stays_for_a_job_that_another_prepares_but_not_for_ever() -> None:
+    clock = Clock()
+    leaving = Leaving(LauncherOptions(mode="serial", idle_sec=60), clock)
+    left = outlook(held=1, in_other_steps=1)
+    assert not leaving.should_leave(left)
+    clock.now = 61
+    assert leaving.should_leave(left)
+
+
 def test_change_renews_its_patience() -> None:
     clock = Clock()
     leaving = Leaving(LauncherOptions(mode="serial", idle_sec=60), clock)
