@@ -22,7 +22,7 @@ def array(values: Sequence[object]) -> str:
     """
     if values and isinstance(values[0], str):
         return _text_array(cast("Sequence[str]", values))
-    return "{" + ",".join("NULL" if value is None else str(value) for value in values) + "}"
+    return "{" + ",".join(map(str, values)).replace("None", "NULL") + "}"
 
 
 def _text_array(values: Sequence[str]) -> str:

@@ -1,10 +1,14 @@
 -- Claim transfers that are to be done now, oldest first: those of jobs that stand where they want them. Launchers
--- leave them to the site's agent while there is one.
+-- leave them to the site's agent while there is one. Transfers that wait are gone through by their index, and the job
+-- of each is looked up by its id; OFFSET 0 keeps the planner from beginning with all jobs of the site.
 WITH owner AS (
     SELECT id, kind FROM core_session WHERE id = %(session_id)s AND ended IS NULL FOR SHARE
 ), picked AS (
     SELECT i.id, j.name, j.workflow, j.user_workdir, j.workdir, j.site_id
-    FROM core_transferitem i JOIN core_balsamjob j USING (job_id)
+    FROM core_transferitem i CROSS JOIN LATERAL (
+        SELECT name, workflow, user_workdir, workdir, site_id, state, session_id, tags
+        FROM core_balsamjob WHERE job_id = i.job_id OFFSET 0
+    ) j
     WHERE i.state IN ('pending', 'inactive') AND i.next_try <= clock_timestamp()
       AND j.state = CASE i.direction WHEN 'in' THEN 'READY' ELSE 'POSTPROCESSED' END
       AND j.session_id IS NULL

@@ -7,6 +7,8 @@ written.
 import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from typing import Any
 
 from balsam.core import notices, sql
 from balsam.core.lifecycle import Facts, settle
@@ -72,7 +74,7 @@ class Batch:
         """Lock these jobs, in the order of their ids; unknown ones are absent from ``rows``."""
         batch = cls(session_id=session_id)
         for row in sql.fetch("lock_jobs", ids=[str(job_id) for job_id in job_ids]):
-            batch.rows[_uuid(row[0])] = _row(row)
+            batch.rows[row[0]] = _row(row)
         return batch
 
     def find(self, job_id: str) -> Row | None:
@@ -107,7 +109,7 @@ class Batch:
 
     def settle(self, row: Row) -> None:
         """Plan the states that follow without work."""
-        for state, message in settle(row.state, row.facts):
+        for state, message in _settled(row.state, row.facts):
             self.enter(row, state, message)
 
     def add_parents(self, row: Row, pending: int, failed: int) -> None:
@@ -192,6 +194,11 @@ class Batch:
             notices.notify(told)
 
 
+@lru_cache(1024)
+def _settled(state: S, facts: Facts) -> tuple[tuple[S, str], ...]:
+    return tuple(settle(state, facts))
+
+
 def _waits_for(row: Row, state: S) -> bool:
     """Say whether a job in a state waits for transfers."""
     return (state is S.READY and row.facts.transfers_in) or (
@@ -208,46 +215,32 @@ def _storable(message: str) -> str:
     return message[:20_000].replace("\0", "\\0").encode(errors="backslashreplace").decode()
 
 
-def _uuid(value: object) -> uuid.UUID:
-    return value if isinstance(value, uuid.UUID) else uuid.UUID(str(value))
-
-
-def _row(columns: tuple[object, ...]) -> Row:
+def _row(columns: tuple[Any, ...]) -> Row:
     (job_id, name, state, attempt, session_id, pending, policy, app_known, has_pre, has_post, transfers_in,
      links_parents, stages_out, wait, on_error, on_timeout, auto_retry, timeouts, max_timeouts, errors,
      max_errors, hook_moved, site_id) = columns  # fmt: skip
-    facts = Facts(
-        app_known=bool(app_known),
-        has_preprocess=bool(has_pre),
-        has_postprocess=bool(has_post),
-        transfers_in=bool(transfers_in),
-        links_parents=bool(links_parents),
-        stages_out=bool(stages_out),
-        wait_for_parents=bool(wait),
-        pending_parents=_int(pending),
-        post_error_handler=bool(on_error),
-        post_timeout_handler=bool(on_timeout),
-        auto_timeout_retry=bool(auto_retry),
-        timeouts=_int(timeouts),
-        max_timeout_retries=_int(max_timeouts),
-        errors=_int(errors),
-        max_error_retries=_int(max_errors),
+    facts = _facts(
+        app_known=app_known,
+        has_preprocess=has_pre,
+        has_postprocess=has_post,
+        transfers_in=transfers_in,
+        links_parents=links_parents,
+        stages_out=stages_out,
+        wait_for_parents=wait,
+        pending_parents=pending,
+        post_error_handler=on_error,
+        post_timeout_handler=on_timeout,
+        auto_timeout_retry=auto_retry,
+        timeouts=timeouts,
+        max_timeout_retries=max_timeouts,
+        errors=errors,
+        max_error_retries=max_errors,
     )
-    held_by = None if session_id is None else _int(session_id)
+    state = S(state)
     return Row(
-        _uuid(job_id),
-        str(name),
-        S(str(state)),
-        S(str(state)),
-        _int(attempt),
-        held_by,
-        str(policy),
-        facts,
-        held_by,
-        bool(hook_moved),
-        _int(site_id),
+        job_id, name, state, state, attempt, session_id, policy, facts, session_id, hook_moved, site_id
     )
 
 
-def _int(value: object) -> int:
-    return int(value)  # type: ignore[call-overload,no-any-return]
+#: Of most jobs of a batch the facts are the same.
+_facts = lru_cache(1024)(Facts)

@@ -45,8 +45,8 @@ def report_transfers(session_id: int, results: Sequence[TransferResult]) -> Repo
     ids = [result.item_id for result in results]
     ended = [result.item_id for result in results if result.state != T.ACTIVE]
     with transaction.atomic():
-        held = TransferItem.objects.filter(pk__in=ended, session_id=session_id)
-        batch = Batch.lock(set(held.values_list("job_id", flat=True)), session_id=session_id)
+        jobs = sql.fetch("jobs_of_transfers", session_id=session_id, ids=ended)
+        batch = Batch.lock([job_id for (job_id,) in jobs], session_id=session_id)
         recorded = {item_id for (item_id,) in sql.fetch("report_transfers", **_columns(session_id, results))}
         if any(result.state == T.PENDING for result in results):
             batch.tell(notices.WORK)  # handed back

@@ -141,8 +141,10 @@ class Mover:
 
     def _keep(self, result: TransferResult) -> None:
         with self._changed:
+            is_first = not self._load.has_results
             self._load.keep(result)
-            self._changed.notify_all()
+            if is_first or self._load.is_telling_due:  # the others are told together with the first
+                self._changed.notify_all()
 
     def _note(self, result: TransferResult) -> None:
         with self._changed:
