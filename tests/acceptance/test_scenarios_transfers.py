@@ -12,6 +12,7 @@ from tests.cores import CORES, reached
 from tests.jobs import add_app, add_job
 from tests.launching import run_launcher, script
 from tests.services import ServiceHome
+from tests.sites import edit_settings
 from tests.waiting import wait_until
 
 #: Who moves the files: a launcher does where there is no agent.
@@ -96,13 +97,8 @@ def test_slots_carry_a_map_and_reduce_in_and_out(by: str, core: None, tmp_path: 
         (store / "in" / str(i)).write_text(str(i + 2))
     run_balsam("site", "init", "-n", "here", "-c", "local", path).check()
     site = Site.objects.get("here")
-    settings = (path / "settings.yml").read_text()
-    assert "transfer_locations: {}" in settings
-    places = f"transfer_locations: {{store: 'local:{store}'}}"
-    settings = settings.replace("transfer_locations: {}", places).replace(
-        "idle_ttl_sec: 60", "idle_ttl_sec: 1"
-    )
-    (path / "settings.yml").write_text(settings)
+    places = f"{{store: 'local:{store}'}}"
+    edit_settings(path, idle_ttl_sec=("60", "1"), transfer_locations=("{}", places))
     run_balsam("site", "sync", cwd=path).check()
     square = App.objects.create(
         site_id=site.id,

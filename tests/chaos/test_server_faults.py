@@ -18,6 +18,7 @@ from tests.chaos.bad_network import BadNetwork
 from tests.commands import run_balsam, script_path
 from tests.launching import lines, script
 from tests.serving import client_file, log_in, served
+from tests.sites import edit_settings
 from tests.waiting import wait_until
 
 COUNT = int(os.environ.get("BALSAM_TEST_CAMPAIGN", "80"))
@@ -42,6 +43,7 @@ def test_campaign_outlasts_a_server_that_misbehaves(
         monkeypatch.delenv("BALSAM_DB_PATH")
         use_client(Client(alice))
         run_balsam("site", "init", "-n", "there", "-c", "local", "-y", tmp_path / "site").check()
+        edit_settings(tmp_path / "site", idle_ttl_sec=("60", "1"))
         site = Site.objects.get("there")
         app = App.objects.create(site_id=site.id, name="Trace", command_template=str(app_script))
         parents = Job.objects.bulk_create(

@@ -12,6 +12,7 @@ from balsam.api.connection import use_client
 from balsam.client import Client
 from tests.commands import run_balsam, script_path
 from tests.serving import client_file, log_in, served
+from tests.sites import edit_settings
 
 
 def test_results_and_exceptions_come_back_over_a_server(
@@ -37,6 +38,7 @@ def test_results_and_exceptions_come_back_over_a_server(
         monkeypatch.delenv("BALSAM_DB_PATH")
         use_client(Client(alice))
         run_balsam("site", "init", "-n", "there", "-c", "local", "-y", tmp_path / "site").check()
+        edit_settings(tmp_path / "site", idle_ttl_sec=("60", "1"))
         assert Site.objects.get("there").id
         jobs = [Answer.submit(f"w{number}", number=number, node_packing_count=4) for number in range(3)]
         subprocess.run(
