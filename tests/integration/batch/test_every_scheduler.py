@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from balsam.batch import Desk, cancel, open_desk, refresh, submit_request
+from balsam.batch import Desk, cancel, open_desk, refresh, refreshing, submit_request
 from balsam.core.models import BalsamJob
 from balsam.exceptions import BalsamError
 from balsam.schemas.batch_jobs import BatchJobInfo, BatchJobRequest
@@ -40,8 +40,9 @@ def scheduler(
 
 
 @pytest.fixture
-def desk(scheduler: str, tmp_path: Path, local_queue: Path) -> Desk:
-    """The desk at it; its batch jobs sleep."""
+def desk(scheduler: str, tmp_path: Path, local_queue: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
+    """The desk at it; its batch jobs sleep. What no listing shows any more is soon gone."""
+    monkeypatch.setattr(refreshing, "VANISH_SEC", 1.0)
     (local_queue / "settings.json").write_text(
         f'{{"SCHEDULER_CLASS": "{scheduler}", "JOB_TEMPLATE": "sleep.tmpl"}}'
     )
