@@ -11,6 +11,7 @@ from typing import Any
 
 from balsam.config.home import balsam_home
 from balsam.exceptions import ConfigError
+from balsam.lib.addresses import server_address
 from balsam.lib.atomic import write_atomically
 
 __all__ = ["ClientSettings", "client_path"]
@@ -69,7 +70,7 @@ class ClientSettings:
             expiry = values.get("token_expiry")
             texts = {key: str(values.get(key) or "") for key in _TEXTS}
             found = cls(
-                api_root=str(values["api_root"]),
+                api_root=server_address(str(values["api_root"])),
                 token_expiry=None if expiry is None else _aware(expiry),
                 others={key: value for key, value in values.items() if key not in _KEYS},
                 connect_timeout=_seconds(values, "connect_timeout"),

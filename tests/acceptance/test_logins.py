@@ -100,6 +100,9 @@ def test_wrong_answers_end_at_once_with_one_request(address: str, env: dict[str,
     requests = log.read_text()[before:]
     assert requests.count("POST /auth/password/register") == 1
     assert requests.count("POST /auth/password/login") == 1
+    for command in ("login", "register"):
+        typo = run_balsam(command, "--address", "http://127.0.0.1:8000,", env=env)
+        assert typo.returncode == 2 and "'http://127.0.0.1:8000,' is no address of a server" in typo.stderr
     nowhere = run_balsam("login", "--url", "http://127.0.0.1:9", input="maria\nx\n", env=env)
     assert nowhere.returncode == 6 and "does not answer" in nowhere.stderr
 

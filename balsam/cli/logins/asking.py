@@ -8,6 +8,7 @@ import click
 
 from balsam.cli.prompts import NoAnswerError
 from balsam.exceptions import UsageError
+from balsam.lib.addresses import server_address
 
 __all__ = ["address_of", "answer", "secret", "warn_if_in_the_clear"]
 
@@ -43,7 +44,7 @@ def warn_if_in_the_clear(address: str) -> None:
 
 def address_of(text: str) -> str:
     """Return the address of a server; without a scheme it is https. Raises UsageError."""
-    address = text if "://" in text else f"https://{text}"
-    if not address.startswith(("http://", "https://")) or len(address.split("://", 1)[1]) < 1:
-        raise UsageError(f"{text!r} is no address of a server: give http://HOST:PORT or https://HOST.")
-    return address.rstrip("/")
+    try:
+        return server_address(text)
+    except ValueError as error:
+        raise UsageError(f"{error}.") from None

@@ -78,6 +78,8 @@ def test_unknown_keys_are_told_and_kept(path: Path, caplog: pytest.LogCaptureFix
         ("- a list\n", "AttributeError"),
         ("username: maria\n", "no api_root"),
         ("api_root: [secret\n: secret", "line 2"),
+        ("api_root: http://x:8000,\n", "no address of a server"),
+        ("api_root: http://ada:secret@x\n", "no name and no password"),
         ("api_root: http://x\ntoken_expiry: soon\n", "ValueError"),
         ("api_root: http://x\nconnect_timeout: 0\n", "connect_timeout is 0"),
         ("api_root: http://x\nread_timeout: long\n", "read_timeout is 'long'"),
