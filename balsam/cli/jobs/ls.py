@@ -52,7 +52,8 @@ def ls(by_state: bool, limit: int | None, verbose: bool, output: OutputFormat, *
     most = (_FIRST_PAGE if is_table and not verbose else 0) if limit is None else limit
     jobs = list(query.order_by("-id")[:most])[::-1] if most else list(query)
     if not jobs and is_table:
-        click.echo("No jobs match. `balsam job ls --site all` lists those of all sites.", err=True)
+        elsewhere = " `balsam job ls --site all` looks at all sites." if "site_id" in filters else ""
+        click.echo(f"No jobs match.{elsewhere}", err=True)
     if verbose and is_table:
         for job in jobs:
             click.echo(f"{job}---")

@@ -152,6 +152,10 @@ def test_ambiguous_beginning_of_an_id_names_candidates(balsam: Balsam, theta: Si
 def test_empty_listing_says_so_on_stderr_alone(balsam: Balsam, theta: Site):
     done = balsam("job", "ls", "--state", "READY").check()
     assert "No jobs match" in done.stderr and len(done.stdout.splitlines()) == 2
+    everywhere = balsam("job", "ls", "--state", "READY", "--site", "all").check()
+    assert everywhere.stderr == "No jobs match.\n"
+    there = balsam("job", "ls", "--state", "READY", "--site", "theta").check()
+    assert "`balsam job ls --site all` looks at all sites." in there.stderr
     for form in ("json", "jsonl", "csv", "ids"):
         assert balsam("job", "ls", "--state", "READY", "-o", form).check().stderr == ""
 
