@@ -4,8 +4,8 @@ Trivial steps cost nothing: a job without parents, staging and preprocess is PRE
 and one without postprocess and stage-out is JOB_FINISHED in the statement that records RUN_DONE.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 from balsam.states import JobState as S
 
@@ -94,19 +94,20 @@ def _after_timeout(facts: Facts) -> tuple[S, str] | None:
     return S.RESTART_READY, f"Restart {facts.timeouts} of {facts.max_timeout_retries} after a timeout"
 
 
-def settle(state: S, facts: Facts) -> Iterator[tuple[S, str]]:
-    """Yield the states to record after ``state``, in order; the last one is where the job stays.
+@lru_cache(1024)  # of most jobs of a batch the facts are the same
+def settle(state: S, facts: Facts) -> tuple[tuple[S, str], ...]:
+    """Return the states to record after ``state``, in order; the last one is where the job stays.
 
     States that are only passed through are left out, unless the job stays in one.
     """
+    recorded: list[tuple[S, str]] = []
     pending: tuple[S, str] | None = None
     step = next_state(state, facts)
     while step is not None:
         if step[0] not in _SILENT:
-            yield step
+            recorded.append(step)
             pending = None
         else:
             pending = step
         step = next_state(step[0], facts)
-    if pending is not None:
-        yield pending
+    return (*recorded, *([] if pending is None else [pending]))

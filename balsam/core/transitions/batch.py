@@ -109,7 +109,7 @@ class Batch:
 
     def settle(self, row: Row) -> None:
         """Plan the states that follow without work."""
-        for state, message in _settled(row.state, row.facts):
+        for state, message in settle(row.state, row.facts):
             self.enter(row, state, message)
 
     def add_parents(self, row: Row, pending: int, failed: int) -> None:
@@ -192,11 +192,6 @@ class Batch:
                 told.add((notices.lost(row.held_by), row.site_id))
         if told:
             notices.notify(told)
-
-
-@lru_cache(1024)
-def _settled(state: S, facts: Facts) -> tuple[tuple[S, str], ...]:
-    return tuple(settle(state, facts))
 
 
 def _waits_for(row: Row, state: S) -> bool:
