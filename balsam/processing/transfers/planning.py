@@ -27,7 +27,10 @@ _HERE = ("local", "link")
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What one transfer means: a move from or to a place, and notes for the history."""
+    """What one transfer means: a move from or to a place, and notes for the history.
+
+    The path at that place is the move's: those of one batch have the same place.
+    """
 
     spec: TransferSpec
     place: Place
@@ -40,42 +43,46 @@ def plan(spec: TransferSpec, locations: Mapping[str, str] | None) -> Plan:
 
     Raises UsageError and StepError for what cannot be; a plan to take out nothing has no ``local``.
     """
-    place, top = _place(spec, locations)
+    place, path, top = _place(spec, locations)
+    is_in = spec.direction == "in"
     move = Move(
-        item_id=spec.item_id, remote=place.path, recursive=spec.recursive, top=top, task_id=spec.task_id
+        item_id=spec.item_id,
+        remote=path,
+        recursive=spec.recursive,
+        is_pattern=is_in and not spec.slot and (place.transport in _HERE or _WILD.search(path) is not None),
+        is_directory=not (is_in or spec.slot),
+        top=top,
+        task_id=spec.task_id,
     )
-    if spec.direction == "in":
-        may_match = place.transport in _HERE or _WILD.search(place.path) is not None
-        is_pattern = not spec.slot and may_match
-        return Plan(spec, place, replace(move, is_pattern=is_pattern))
-    if not spec.slot:
-        return _of_patterns(spec, place, replace(move, is_directory=True))
-    return Plan(spec, place, _of_slot(spec, place, move))
+    if is_in:
+        return Plan(spec, place, move)
+    return Plan(spec, place, _of_slot(spec, move)) if spec.slot else _of_patterns(spec, place, move)
 
 
-def _place(spec: TransferSpec, locations: Mapping[str, str] | None) -> tuple[Place, str]:
-    """Return where the transfer's other end is, with its path there, and the directory it has to be in."""
+def _place(spec: TransferSpec, locations: Mapping[str, str] | None) -> tuple[Place, str, str]:
+    """Return where the transfer's other end is, its path there, and the directory it has to be in."""
     if not spec.slot:
-        return parse_address(spec.remote_path), ""
+        place = parse_address(spec.remote_path)
+        return replace(place, path=""), place.path, ""
     known = locations.get(spec.location_alias, "") if locations is not None else spec.location
     if not known:
         raise UsageError(
             f"This site has no transfer location {spec.location_alias!r}: see transfers.transfer_locations "
             "in its settings.yml."
         )
-    location = _location(spec.location_alias, known)
-    top = location.path.rstrip("/")
+    place, top = _location(spec.location_alias, known)
     path = spec.remote_path
     if top and path != top and not path.startswith(top + "/"):
         raise UsageError(
             f"{spec.location_alias}:{path} is not below {top or '/'}, to which the location is confined."
         )
-    return replace(location, path=path), top
+    return place, path, top
 
 
 @lru_cache(256)
-def _location(alias: str, text: str) -> Place:
-    return parse_location(alias, text)
+def _location(alias: str, text: str) -> tuple[Place, str]:
+    location = parse_location(alias, text)
+    return replace(location, path=""), location.path.rstrip("/")
 
 
 def _of_patterns(spec: TransferSpec, place: Place, move: Move) -> Plan:
@@ -86,7 +93,7 @@ def _of_patterns(spec: TransferSpec, place: Place, move: Move) -> Plan:
         if not names:
             notes.append(f"Nothing to stage out matches {pattern!r}")
         for name in names:
-            _add(found, os.path.join(spec.workdir, name), place.path)
+            _add(found, os.path.join(spec.workdir, name), move.remote)
     return Plan(spec, place, replace(move, local=tuple(found.values())), tuple(notes))
 
 
@@ -100,16 +107,16 @@ def _add(found: dict[str, str], path: str, target: str) -> None:
         )
 
 
-def _of_slot(spec: TransferSpec, place: Place, move: Move) -> Move:
+def _of_slot(spec: TransferSpec, move: Move) -> Move:
     try:
         parts = relative_parts(spec.local_path)
     except ValueError as error:
         raise UsageError(f"The local_path of the transfer {spec.slot!r}: {error}.") from None
     if not parts and not spec.recursive:
-        parts = [posixpath.basename(place.path.rstrip("/"))]
+        parts = [posixpath.basename(move.remote.rstrip("/"))]
     local = os.path.join(spec.workdir, *parts)
-    if place.path.endswith("/") and not spec.recursive:
-        move = replace(move, remote=posixpath.join(place.path, os.path.basename(local)))
+    if move.remote.endswith("/") and not spec.recursive:
+        move = replace(move, remote=posixpath.join(move.remote, os.path.basename(local)))
     return replace(move, local=(local,))
 
 
@@ -122,11 +129,12 @@ def namesakes(plans: Iterable[Plan]) -> dict[int, str]:
     found = {}
     for one in plans:
         path = one.spec.remote_path
-        if one.spec.slot or one.spec.direction != "in" or _WILD.search(one.place.path):
+        if one.spec.slot or one.spec.direction != "in" or _WILD.search(one.move.remote):
             continue
-        other = seen.setdefault((one.spec.job_id, _name(one.place)), path)
+        name = _name(one)
+        other = seen.setdefault((one.spec.job_id, name), path)
         if other != path:
-            target = os.path.join(one.spec.workdir, _name(one.place))
+            target = os.path.join(one.spec.workdir, name)
             found[one.spec.item_id] = (
                 f"Both {other} and {path} would be brought to {target}. "
                 "Rename one, or name the directories that hold them."
@@ -134,10 +142,10 @@ def namesakes(plans: Iterable[Plan]) -> dict[int, str]:
     return found
 
 
-def _name(place: Place) -> str:
+def _name(one: Plan) -> str:
     """Return the name that a file or directory has here."""
-    path = place.path
-    if place.transport in ("http", "https"):
+    path = one.move.remote
+    if one.place.transport in ("http", "https"):
         path = unquote(urlsplit(path).path)
     return posixpath.basename(path.rstrip("/"))
 
@@ -160,7 +168,7 @@ def _key(one: Plan) -> object:
         alone,
         one.spec.task_id,
         one.spec.direction,
-        replace(one.place, path=""),
+        one.place,
         one.spec.data_path,
         one.move.recursive,
         is_home,
@@ -169,5 +177,4 @@ def _key(one: Plan) -> object:
 
 def as_batch(plans: Sequence[Plan]) -> Batch:
     """Return what a transport is given of plans that go together."""
-    place = replace(plans[0].place, path="")
-    return Batch(plans[0].spec.direction, place, tuple(one.move for one in plans))
+    return Batch(plans[0].spec.direction, plans[0].place, tuple(one.move for one in plans))
