@@ -5,7 +5,6 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache
 
 from balsam.exceptions import (
     BalsamError,
@@ -77,6 +76,8 @@ class Carrier:
         self._began = time.monotonic()
         #: When the first of a transfer came.
         self._since: dict[int, float] = {}
+        #: Bytes of what is copied to its place.
+        self._totals: dict[int, int] = {}
         self._told_at = self._began
         self._has_failed = False
 
@@ -191,10 +192,9 @@ class Carrier:
     def arrived(self, move: Move, paths: Sequence[str], how: Placing = "move") -> None:
         """Put what has come to its place; raises TransferWait where there is no room."""
         spec = self._plans[move.item_id].spec
-        total = cache(lambda: size_of(paths))  # only of what is copied, which is told of often
         try:
             size, notes = place_arrived(
-                spec, paths, self._interruption, how, lambda size: self.progress(move, size, total())
+                spec, paths, self._interruption, how, lambda size: self._copied(move, paths, size)
             )
         except StorageFullError as error:
             self._has_failed = True
@@ -207,6 +207,12 @@ class Carrier:
             self.failed(move, f"Cannot put it into {spec.workdir}: {error}", is_final=False)
         else:
             self._tell(self._done(spec, size, notes))
+
+    def _copied(self, move: Move, paths: Sequence[str], size_bytes: int) -> None:
+        """Tell how much of what has come was copied to its place, which not all is."""
+        if move.item_id not in self._totals:
+            self._totals[move.item_id] = size_of(paths)
+        self.progress(move, size_bytes, self._totals[move.item_id])
 
     def sent(self, move: Move, size_bytes: int) -> None:
         """Say that a move out is there, whole."""

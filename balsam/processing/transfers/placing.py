@@ -22,10 +22,10 @@ def workdir_parts(spec: TransferSpec) -> tuple[str, list[str]]:
 
     That is the data directory of the site; a working directory that its user has chosen is one itself.
     """
-    below = os.path.relpath(spec.workdir, spec.data_path)
-    if below.split("/")[0] == "..":
+    workdir, top = os.path.normpath(spec.workdir), spec.data_path + "/"
+    if not workdir.startswith(top):
         return spec.workdir, []
-    return spec.data_path, relative_parts(below)
+    return spec.data_path, relative_parts(workdir[len(top) :])
 
 
 def place_arrived(
