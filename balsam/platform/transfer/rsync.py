@@ -6,11 +6,12 @@ All names but the host go through a list on its input, or are arguments that no 
 import os
 import posixpath
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from balsam.platform.transfer.contract import CommandLine, Move, Place
 
 __all__ = [
+    "Listing",
     "begun_in",
     "bring",
     "bring_pattern",
@@ -34,22 +35,49 @@ _LISTED = ("--from0", "--files-from=-", "--no-implied-dirs")
 _IN = ("--chmod=u+rwX",)
 #: Links of a tree stay links where they lead to something in it, else they become what they lead to.
 _TREE = ("-rl", "--copy-unsafe-links")
+#: The other end expands these in what it is asked for, though not in lists.
+_EXPANDED = re.compile(r"[*?\[\\]")
+#: What is said where the directory of all cannot be entered; one end leaves then, and the other misses it.
+_NO_TOP = re.compile(r'^rsync: (\[sender\] )?change_dir "', re.MULTILINE)
 #: Exit codes for a connection that broke: socket, stream, timeouts, the remote shell.
 _LOST = (5, 10, 12, 30, 35, 255)
 
 
+class Listing:
+    """What one run brings.
+
+    ``moves`` are all files, or all trees, by their paths from the root, or from the home directory; several
+    may want one of them. ``top``, which ends with `/` or is '', is the directory they are named from: rsync
+    finds files sooner from near them, and what becomes of links in trees depends on where it starts.
+    """
+
+    def __init__(self, moves: Sequence[Move]) -> None:
+        self.moves: dict[str, list[Move]] = {}
+        for move in moves:
+            self.moves.setdefault(relative(move.remote), []).append(move)
+        self.is_tree = moves[0].recursive
+        self.is_home = not moves[0].remote.startswith("/")
+        self.top = "" if self.is_tree else _shared_directory(self.moves)
+
+
 def bring(
-    place: Place, moves: Sequence[Move], scratch: str, ssh: Sequence[str], *, follows_links: bool = False
+    place: Place, listing: Listing, scratch: str, ssh: Sequence[str], *, follows_links: bool = False
 ) -> CommandLine:
-    """Copy what the moves name to ``scratch``, below it at the same path."""
-    tree = _TREE if any(move.recursive for move in moves) else ()
+    """Copy what is listed to ``scratch``, below it at the same path; its ``top`` has to be there."""
+    tree = _TREE if listing.is_tree else ()
     kind = (*tree, "-L") if follows_links or not tree else tree
-    names = b"".join(os.fsencode(relative(move.remote)) + b"\0" for move in moves)
+    top = listing.top
+    names = b"".join(os.fsencode(name[len(top) :]) + b"\0" for name in listing.moves)
     how = (*_ALWAYS, *_NAMING, *_IN, *kind, *_LISTED, *_shell(ssh))
-    argv = ["rsync", *how, "--", f"{_host(place)}:/", scratch + "/"]
-    if any(not move.remote.startswith("/") for move in moves):  # of the home directory
-        argv[-2] = f"{_host(place)}:./"
-    return CommandLine(argv, names)
+    source = f"{_host(place)}:{'./' if listing.is_home else '/'}{top}"
+    return CommandLine(["rsync", *how, "--", source, f"{scratch}/{top}"], names)
+
+
+def _shared_directory(names: Iterable[str]) -> str:
+    shared = posixpath.commonpath({posixpath.dirname(name.rstrip("/")) for name in names}) + "/"
+    if (wild := _EXPANDED.search(shared)) is not None:
+        shared = shared[: wild.start()]
+    return shared[: shared.rfind("/") + 1].lstrip("/")
 
 
 def bring_pattern(place: Place, move: Move, directory: str, ssh: Sequence[str]) -> CommandLine:
@@ -81,19 +109,19 @@ def is_refused(path: str) -> bool:
 
 
 def words_of(path: str, stderr: str) -> str:
-    """Return what messages say of a path, or ''."""
+    """Return what messages say of a path, or of the directory that all are in, or ''."""
     name = shown(path.strip("/"))
     told = [
         line.strip()
         for line in stderr.splitlines()
-        if re.search(rf'[/"]{re.escape(name)}["/ ]', line) or line.endswith(name)
+        if re.search(rf'[/"]{re.escape(name)}["/ ]', line) or line.endswith(name) or _NO_TOP.match(line)
     ]
     return "\n".join(told[:3])
 
 
-def is_lost(returncode: int) -> bool:
+def is_lost(returncode: int, stderr: str) -> bool:
     """Say whether it was the connection that broke, and no file."""
-    return returncode in _LOST
+    return returncode in _LOST and not _NO_TOP.search(stderr)
 
 
 def is_disk_full(stderr: str) -> bool:

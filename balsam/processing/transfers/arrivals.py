@@ -60,14 +60,15 @@ class Arrivals(Following):
     whole when all of it is: these, and links, wait for the end.
     """
 
-    def __init__(self, moves: Sequence[Move], desk: Desk) -> None:
-        super().__init__({rsync.relative(move.remote): move for move in moves}, {}, desk)
+    def __init__(self, listing: rsync.Listing, desk: Desk) -> None:
+        super().__init__({name: moves[-1] for name, moves in listing.moves.items()}, {}, desk)
         self.placed: set[int] = set()
-        self._files: dict[str, list[Move]] = {}
-        for move in moves:
-            path = os.path.join(desk.scratch, rsync.relative(move.remote))
-            if not move.recursive and not os.path.lexists(path):
-                self._files.setdefault(rsync.shown(rsync.relative(move.remote)), []).append(move)
+        self._top = rsync.shown(listing.top)
+        #: By their names in messages: where files will be, and what they are for.
+        self._files: dict[str, tuple[str, list[Move]]] = {}
+        for name, moves in {} if listing.is_tree else listing.moves.items():
+            if not os.path.lexists(path := os.path.join(desk.scratch, name)):
+                self._files[rsync.shown(name)] = path, moves
         #: What was named, and has not been seen at its place yet.
         self._named: list[str] = []
 
@@ -82,14 +83,14 @@ class Arrivals(Following):
                     self._tell(self._now, entry.stat().st_size)
 
     def _begin(self, size: int, name: str) -> None:
+        name = self._top + name
         super()._begin(size, name)
-        self._named = [one for one in self._named if not self._place(self._files[one])]
+        self._named = [one for one in self._named if not self._place(*self._files[one])]
         if name in self._files:
             self._named.append(name)
 
-    def _place(self, moves: Sequence[Move]) -> bool:
+    def _place(self, path: str, moves: Sequence[Move]) -> bool:
         """Hand a file on to those it is for; False where it has not come, or is none."""
-        path = os.path.join(self._desk.scratch, rsync.relative(moves[0].remote))
         try:
             if not stat.S_ISREG(os.lstat(path).st_mode):
                 return False

@@ -2,7 +2,6 @@
 
 import os
 import shutil
-from collections import Counter
 from collections.abc import Sequence
 
 from balsam.exceptions import TransferWait
@@ -39,28 +38,34 @@ class ByRsync:
 
     def _bring(self, batch: Batch, moves: Sequence[Move], desk: Desk, *, follows_links: bool) -> list[Move]:
         """Bring what is named by itself; return the moves that brought nothing but a link."""
+        listing = rsync.Listing(moves)
+        os.makedirs(os.path.join(desk.scratch, listing.top), exist_ok=True)
         command = rsync.bring(
-            batch.place, moves, desk.scratch, desk.ssh_options(), follows_links=follows_links
+            batch.place, listing, desk.scratch, desk.ssh_options(), follows_links=follows_links
         )
-        arrivals = Arrivals(moves, desk)
+        arrivals = Arrivals(listing, desk)
         answer = desk.run(command, arrivals.line, arrivals.look)
         links = []
-        others = [move for move in moves if move.item_id not in arrivals.placed]
-        left = Counter(rsync.relative(move.remote) for move in others)
-        for move in others:
-            name = rsync.relative(move.remote)
+        for name, those in listing.moves.items():
+            if those[0].item_id in arrivals.placed:
+                continue
             path = os.path.join(desk.scratch, name.rstrip("/"))
-            left[name] -= 1
-            said = rsync.words_of(move.remote, answer.stderr) if answer.returncode else ""
             if os.path.islink(path) and not follows_links:
                 os.unlink(path)
-                links.append(move)
-            elif _is_whole(move, path, answer) and not said:
-                desk.arrived(move, [path], "copy" if left[name] else "move")
-            elif not _is_of_all(answer):
-                desk.failed(move, said or _words(move, answer), is_final=_is_final(said))
+                links += those
+            else:
+                self._hand_on(path, those, answer, desk)
         self._tell(answer, moves, desk)
         return links
+
+    def _hand_on(self, path: str, moves: Sequence[Move], answer: Answer, desk: Desk) -> None:
+        """Give what a run has brought to those it is for, or say why it has not come."""
+        for move in moves:
+            said = rsync.words_of(move.remote, answer.stderr) if answer.returncode else ""
+            if _is_whole(move, path, answer) and not said:
+                desk.arrived(move, [path], "move" if move is moves[-1] else "copy")
+            elif not _is_of_all(answer):
+                desk.failed(move, said or _words(move, answer), is_final=_is_final(said))
 
     def _bring_pattern(self, batch: Batch, move: Move, desk: Desk) -> None:
         directory = os.path.join(desk.scratch, f"pattern-{move.item_id}")
@@ -114,13 +119,15 @@ class ByRsync:
             return
         if rsync.is_disk_full(answer.stderr):
             raise TransferWait(f"No room is left: {answer.words}\n{NO_ROOM}")
-        if rsync.is_lost(answer.returncode):
+        if rsync.is_lost(answer.returncode, answer.stderr):
             desk.ssh_options()  # tells, where the connection is gone for good
             raise ConnectionError(answer.words)
 
 
 def _is_of_all(answer: Answer) -> bool:
-    return answer.returncode != 0 and (rsync.is_disk_full(answer.stderr) or rsync.is_lost(answer.returncode))
+    return answer.returncode != 0 and (
+        rsync.is_disk_full(answer.stderr) or rsync.is_lost(answer.returncode, answer.stderr)
+    )
 
 
 def _is_whole(move: Move, path: str, answer: Answer) -> bool:

@@ -106,6 +106,32 @@ def test_what_is_missing_or_a_directory_fails_its_own_job_only(by, app, site, fa
     assert "No such file or directory" in history and "missing" in history
 
 
+def test_a_directory_that_is_not_there_fails_all_of_a_batch_at_once(app, site, far, start_mover):
+    jobs = Job.objects.bulk_create(
+        [Job(f"w{n}", app.id, transfers={"data": f"rsync:{far}/missing/{n}"}) for n in range(3)]
+    )
+    start_mover()
+    for job in jobs:
+        wait_for(job, S.FAILED)
+        (item,) = TransferItem.objects.filter(job_id=job.id)
+        assert f"{far}/missing" in item.transfer_info["message"]
+        assert "No such file or directory" in item.transfer_info["message"]
+
+
+@pytest.mark.parametrize("name", ["-rf", "a b '$(id)", "[a-z]*", "a*", "~", "ä:b", "back\\", "x\x7f"])
+def test_files_in_a_directory_with_a_hostile_name(name, app, site, far, start_mover):
+    (far / name).mkdir()
+    (far / name / "a").write_text("a")
+    (far / name / "b").write_text("b")
+    jobs = Job.objects.bulk_create(
+        [Job(one, app.id, transfers={"data": f"rsync:{far}/{name}/{one}"}) for one in "ab"]
+    )
+    start_mover()
+    for job in jobs:
+        wait_for(job, S.PREPROCESSED)
+        assert (workdir(site, job) / "in.dat").read_text() == job.workdir
+
+
 @pytest.mark.parametrize("by", TRANSPORTS)
 def test_the_same_file_for_many_jobs_arrives_in_all_of_them(by, app, site, far, start_mover):
     (far / "a").write_text("a")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from balsam.platform.transfer import Move
+from balsam.platform.transfer import Move, rsync
 from balsam.processing.transfers.arrivals import Arrivals, Following
 
 
@@ -24,6 +24,10 @@ class Desk:
         self.counts.append((move.item_id, size_bytes, total_bytes))
 
 
+def listing(*paths: str) -> rsync.Listing:
+    return rsync.Listing([Move(item_id=number, remote=path) for number, path in enumerate(paths)])
+
+
 @pytest.fixture
 def desk(tmp_path: Path) -> Desk:
     (tmp_path / "far").mkdir()
@@ -31,40 +35,40 @@ def desk(tmp_path: Path) -> Desk:
 
 
 def test_a_file_is_handed_on_when_the_next_is_begun(desk: Desk, tmp_path: Path):
-    arrivals = Arrivals([Move(item_id=n, remote=f"/far/{n}") for n in range(3)], desk)
-    arrivals.line(">10 far/0")
+    arrivals = Arrivals(listing("/far/0", "/far/1", "/far/2"), desk)
+    arrivals.line(">10 0")
     assert desk.arrivals == []
     (tmp_path / "far" / "0").write_text("0")
-    arrivals.line(">10 far/1")
+    arrivals.line(">10 1")
     assert desk.arrivals == [(0, "move")]
-    arrivals.line(">10 far/2")
+    arrivals.line(">10 2")
     assert desk.arrivals == [(0, "move")], "1 has not come yet"
     (tmp_path / "far" / "1").write_text("1")
-    arrivals.line(">10 far/other")
+    arrivals.line(">10 other")
     assert desk.arrivals == [(0, "move"), (1, "move")]
     assert arrivals.placed == {0, 1}, "what comes last is seen at the end of the run"
 
 
 def test_what_was_there_before_and_links_wait_for_the_end(desk: Desk, tmp_path: Path):
     (tmp_path / "far" / "old").write_text("of an earlier try")
-    arrivals = Arrivals([Move(item_id=1, remote="/far/old"), Move(item_id=2, remote="/far/link")], desk)
-    arrivals.line(">10 far/old")
-    arrivals.line(">4 far/link")
+    arrivals = Arrivals(listing("/far/old", "/far/link"), desk)
+    arrivals.line(">10 old")
+    arrivals.line(">4 link")
     (tmp_path / "far" / "link").symlink_to("old")
-    arrivals.line(">10 far/next")
+    arrivals.line(">10 next")
     assert desk.arrivals == []
 
 
 def test_a_file_for_several_jobs_is_moved_to_the_last(desk: Desk, tmp_path: Path):
-    arrivals = Arrivals([Move(item_id=n, remote="/far/same") for n in (1, 2)], desk)
-    arrivals.line(">10 far/same")
+    arrivals = Arrivals(listing("/far/same", "/far/same"), desk)
+    arrivals.line(">10 same")
     (tmp_path / "far" / "same").write_text("same")
-    arrivals.line(">10 far/next")
-    assert desk.arrivals == [(1, "copy"), (2, "move")]
+    arrivals.line(">10 next")
+    assert desk.arrivals == [(0, "copy"), (1, "move")]
 
 
 def test_a_tree_is_counted_and_waits_for_the_end(desk: Desk, tmp_path: Path):
-    arrivals = Arrivals([Move(item_id=1, remote="/far/tree", recursive=True)], desk)
+    arrivals = Arrivals(rsync.Listing([Move(item_id=1, remote="/far/tree", recursive=True)]), desk)
     for line in (">60 far/tree/", ">100 far/tree/a", ">50 far/tree/deep/b"):
         arrivals.line(line)
     assert desk.counts[-1] == (1, 160, 0)
@@ -72,12 +76,12 @@ def test_a_tree_is_counted_and_waits_for_the_end(desk: Desk, tmp_path: Path):
 
 
 def test_how_much_of_a_file_has_come_is_read_off_its_temporary_name(desk: Desk, tmp_path: Path):
-    arrivals = Arrivals([Move(item_id=1, remote="/far/big")], desk)
+    arrivals = Arrivals(listing("/far/big"), desk)
     arrivals.look()
-    arrivals.line(">100 far/big")
+    arrivals.line(">100 big")
     (tmp_path / "far" / ".big.Xy12Zz").write_bytes(b"x" * 40)
     arrivals.look()
-    assert desk.counts == [(1, 0, 100), (1, 40, 100)]
+    assert desk.counts == [(0, 0, 100), (0, 40, 100)]
 
 
 def test_how_much_has_gone_is_read_off_the_lines(desk: Desk):
