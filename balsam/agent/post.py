@@ -44,7 +44,7 @@ class Post(Protocol):
         """Return the desk for the scheduler; raises ConfigError."""
 
     def prepare(self, board: Board) -> None:
-        """Read what can be wrong, once the log is open; raises ConfigError."""
+        """Read what can be wrong, once the log is open; raises ConfigError, UsageError."""
 
     def loops(
         self, client: Client, sync: SchedulerSync, board: Board, on_change: Callable[[], None]

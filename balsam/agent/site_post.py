@@ -14,6 +14,7 @@ from balsam.agent.sync import SchedulerSync
 from balsam.batch import Desk, open_site_desk
 from balsam.client import Client
 from balsam.config import SiteConfig, UserSettings
+from balsam.platform.transfer import parse_location
 from balsam.processing.transfers import MoverOptions
 from balsam.schemas.sessions import Selection
 
@@ -48,7 +49,10 @@ class SitePost:
         return open_site_desk(self._config, client)
 
     def prepare(self, board: Board) -> None:
-        """Nothing is left that can be wrong."""
+        """Read where transfers lead."""
+        options = self.mover_options
+        for alias, text in (options.locations or {}).items() if options is not None else ():
+            parse_location(alias, text)
 
     def loops(
         self, client: Client, sync: SchedulerSync, board: Board, on_change: Callable[[], None]

@@ -9,6 +9,7 @@ import yaml
 
 from balsam.api import App, Job, Site
 from tests.commands import Finished, run_balsam
+from tests.sites import edit_settings
 
 Balsam = Callable[..., Finished]
 
@@ -135,6 +136,15 @@ def test_agent_with_wrong_settings_does_not_start(balsam: Balsam, site: Site, tm
     done = balsam("site", "start", cwd=tmp_path / "here")
     assert done.returncode == 2 and "settings.yml, line" in done.stderr
     assert balsam("site", "start").returncode == 2, "it is not inside of a site"
+
+
+def test_agent_with_an_impossible_transfer_location_does_not_start(
+    balsam: Balsam, site: Site, tmp_path: Path
+):
+    edit_settings(tmp_path / "here", transfer_locations=("{}", "{far: 'rsink://theta'}"))
+    done = balsam("site", "start", cwd=tmp_path / "here")
+    assert done.returncode == 2
+    assert "far" in done.stderr and "rsync" in done.stderr and "transfers.transfer_locations" in done.stderr
 
 
 def test_sample_settings_are_those_of_the_machine(balsam: Balsam):
