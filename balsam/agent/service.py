@@ -76,9 +76,9 @@ class _Loops:
         if is_all or "work" in topics:
             if self.processing is not None:
                 self.processing.wake()
-            if self.transferring is not None:
-                self.transferring.wake()
             self.supervisor.wake("launches", "elastic queue")
+        if (is_all or "transfers" in topics) and self.transferring is not None:
+            self.transferring.wake()
         if is_all or "batch" in topics:
             self.supervisor.wake("scheduler", "launches")
         if self.processing is not None and (is_all or f"lost {session_id}" in topics):

@@ -8,7 +8,7 @@ _LISTENER = "balsam.core.listening"
 
 
 class Listener(Protocol):
-    """A stream of notices: 'work', 'end', 'lost <session>' (see `balsam.core.notices`)."""
+    """A stream of notices: 'work', 'transfers', 'end', 'lost <session>' (see `balsam.core.notices`)."""
 
     def wait(self, timeout_sec: float) -> list[str]:
         """Return the topics that came, waiting at most this long for the first; [] when none came."""

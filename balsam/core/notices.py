@@ -1,4 +1,4 @@
-"""Word from the database to whoever waits: of work, of ends, of held jobs taken away, of batch jobs.
+"""Word from the database to whoever waits: of work, transfers, ends, held jobs taken away, batch jobs.
 
 Sent inside the transaction that makes it true, so a listener never looks too early. Each names the site that
 it concerns.
@@ -9,11 +9,14 @@ from typing import NamedTuple
 
 from django.db import connection
 
-__all__ = ["BATCH", "CHANNEL", "END", "WORK", "Notice", "lost", "notify", "read"]
+__all__ = ["BATCH", "CHANNEL", "END", "TRANSFERS", "WORK", "Notice", "lost", "notify", "read"]
 
 #: One channel; the payload says what, and where: ``work@3``.
 CHANNEL = "balsam"
+#: Jobs may be claimed: to be run, or for a step.
 WORK = "work"
+#: Some are to be done now, or not any more.
+TRANSFERS = "transfers"
 END = "end"
 BATCH = "batch"
 _AT = "@"

@@ -170,6 +170,8 @@ class Head:
             self._feeder.may_be_work = True
             self._processor.wake()
             self._crew.unblock()
+        if EVERYTHING in topics or "transfers" in topics:
+            self._processor.wake_mover()
         if EVERYTHING not in topics:  # that is a look by the clock: nobody says that something has changed
             self._leaving.note_change()
         self._news.set()

@@ -68,15 +68,17 @@ class Processor:
             self._mover.start()
 
     def wake(self) -> None:
-        """Say that there may be steps to claim, or files to move."""
+        """Say that there may be steps to claim."""
         self._courier.wake()
+
+    def wake_mover(self) -> None:
+        """Say that there may be files to move."""
         if self._mover is not None:
             self._mover.wake()
 
     def _after_steps(self, reply: ReportReply) -> None:
         """What was done is often followed by the moving of files of the same job, and the other way round."""
-        if self._mover is not None:
-            self._mover.wake()
+        self.wake_mover()
         if self._on_reported is not None:
             self._on_reported(reply)
 

@@ -29,7 +29,7 @@ __all__ = ["LONGEST_WAIT_SEC", "Board", "lifespan", "router"]
 logger = logging.getLogger(__name__)
 router = APIRouter(tags=["notices"])
 #: Told to all when something may have been missed.
-_ANYTHING = (words.BATCH, words.END, words.WORK)
+_ANYTHING = (words.BATCH, words.END, words.TRANSFERS, words.WORK)
 #: What follows closely is told together.
 _GATHER_SEC = 0.02
 _REOPEN_SEC = 1.0

@@ -40,6 +40,8 @@ class Row:
     return_code: int | None = None
     #: What its transfers come from has changed while it waits for them.
     is_restaged: bool = False
+    #: None of those it waits for is left to be done.
+    is_staged: bool = False
     is_changed: bool = False
 
     @property
@@ -156,10 +158,15 @@ class Batch:
 
     def _stage(self, changed: list[Row]) -> None:
         """Close the transfers that jobs waited for and do no more, and open those they have come to."""
-        gone = [row for row in changed if row.stored in _DIRECTIONS and row.stored is not row.state]
+        gone = [
+            row
+            for row in changed
+            if row.stored in _DIRECTIONS and row.stored is not row.state and not row.is_staged
+        ]
         if gone:
             directions = [_DIRECTIONS[row.stored] for row in gone]
-            sql.run("close_transfers", ids=[str(row.job_id) for row in gone], directions=directions)
+            if sql.run("close_transfers", ids=[str(row.job_id) for row in gone], directions=directions):
+                self.tell(notices.TRANSFERS)
         for state, direction in _DIRECTIONS.items():
             come = [
                 row.job_id
@@ -170,6 +177,7 @@ class Batch:
             ]
             if come:
                 open_transfers(come, direction, keeps_done=self.keeps_done_transfers)
+                self.tell(notices.TRANSFERS)
 
     def tell(self, topic: str) -> None:
         """Tell listeners something that concerns the sites of these jobs."""

@@ -13,8 +13,8 @@ __all__ = ["open_transfers"]
 def open_transfers(job_ids: Iterable[uuid.UUID], direction: str, *, keeps_done: bool = False) -> None:
     """Have the transfers of jobs done that have just come to wait for them; runs in their transaction.
 
-    What a job says in its own columns becomes transfers here; with ``keeps_done`` those there are stay. That
-    there is work is told with the state that the jobs have come to.
+    What a job says in its own columns becomes transfers here; with ``keeps_done`` those there are stay.
+    Whoever calls it tells that there are transfers to do.
     """
     wanted = list(job_ids)
     ids = [str(job_id) for job_id in wanted]

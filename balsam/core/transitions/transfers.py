@@ -49,7 +49,7 @@ def report_transfers(session_id: int, results: Sequence[TransferResult]) -> Repo
         batch = Batch.lock([job_id for (job_id,) in jobs], session_id=session_id)
         recorded = {item_id for (item_id,) in sql.fetch("report_transfers", **_columns(session_id, results))}
         if any(result.state == T.PENDING for result in results):
-            batch.tell(notices.WORK)  # handed back
+            batch.tell(notices.TRANSFERS)  # handed back
         _advance(batch)
         moved = batch.write()
         return ReportReply(
@@ -96,6 +96,7 @@ def _advance(batch: Batch) -> None:
 
 def _advance_job(batch: Batch, row: Row, direction: str, left: _Left) -> None:
     follows = _STAGES[direction][1]
+    row.is_staged = not left.not_done
     if left.error is not None:
         batch.enter(row, S.FAILED, left.error, cause="transfer_failed")
     elif not left.not_done and row.facts.links_parents and direction == "in":
@@ -117,7 +118,7 @@ def _said(direction: str, left: _Left) -> str:
 def free_transfers(session_id: int) -> None:
     """Let others do the transfers of a session that has ended."""
     if sql.run("free_transfers", session_id=session_id, known=[]):
-        notices.notify([(notices.WORK, Session.objects.get(pk=session_id).site_id)])
+        notices.notify([(notices.TRANSFERS, Session.objects.get(pk=session_id).site_id)])
 
 
 # -- what users ask for --------------------------------------------------------------------------------
@@ -143,7 +144,7 @@ def change_transfer(item_id: int, state: str, task_id: str | None = None, info: 
         if target is not T.PENDING:
             _advance(batch)
         resolve(batch.write())
-        batch.tell(notices.WORK)
+        batch.tell(notices.TRANSFERS)
 
 
 def _try_again(batch: Batch, row: Row, item: TransferItem) -> None:

@@ -4,8 +4,10 @@ import pytest
 
 from balsam.core import transitions
 from balsam.core.listening import DatabaseListener
-from balsam.core.models import Site
-from balsam.core.notices import BATCH, END, WORK, Notice, lost, notify, read
+from balsam.core.models import BalsamJob, Site
+from balsam.core.notices import BATCH, END, TRANSFERS, WORK, Notice, lost, notify, read
+from balsam.core.transfers import claim_transfers
+from balsam.schemas.transfers import TransferClaimRequest, TransferResult
 from tests.jobs import add_app, add_job, claim, open_session
 
 pytestmark = pytest.mark.usefixtures("db")
@@ -33,6 +35,25 @@ def test_new_work_ends_and_losses_are_told_with_their_sites():
     assert heard(listener, Notice(END, 1), Notice(lost(session), 1)).isdisjoint({Notice(END, other)})
     there.delete()
     heard(listener, Notice(END, other))
+    listener.close()
+
+
+def test_transfers_are_told_when_there_are_some_to_do_and_when_nobody_wants_them():
+    add_app()
+    listener = DatabaseListener()
+    job = add_job(stage_in_url="/a /b")
+    assert Notice(TRANSFERS, 1) in heard(listener, Notice(WORK, 1))
+    session = open_session("service")
+    first, second = claim_transfers(TransferClaimRequest(session_id=session, limit=9)).items
+    done = [TransferResult(item_id=one.item_id, attempt=one.attempt, state="done") for one in (first, second)]
+    transitions.report_transfers(session, done)
+    told = heard(listener, Notice(WORK, 1))
+    assert Notice(TRANSFERS, 1) not in told, "the job goes on, and there is nothing to move"
+    back = add_job(stage_in_url="/a")
+    heard(listener, Notice(TRANSFERS, 1))
+    transitions.set_state([back.pk], "USER_KILLED")
+    heard(listener, Notice(TRANSFERS, 1), Notice(END, 1))
+    assert BalsamJob.objects.get(pk=job.pk).state == "PREPROCESSED"
     listener.close()
 
 

@@ -165,7 +165,7 @@ def test_addresses_of_the_database_generation(by, far, start_processor, add_app,
     assert sorted(os.listdir(here)) == ["a.dat", "b.dat", "d"]
     (here / "old.out").write_text("out")
     launcher.run_all()
-    processor.wake()
+    processor.wake_mover()
     wait_until(lambda: BalsamJob.objects.get(pk=job.pk).state == S.JOB_FINISHED)
     assert (far / "results" / "old.out").read_text() == "out"
     assert (far / "results" / "d" / "c").read_text() == "d/c"

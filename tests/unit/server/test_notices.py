@@ -62,9 +62,11 @@ def test_all_are_told_when_something_may_have_been_missed(caller: AccountId):
         waiting = asyncio.create_task(board.wait(caller, board.last, 60))
         await settle()
         board.put_anything()
-        assert sorted(await waiting) == ["batch", "end", "work"]
+        assert sorted(await waiting) == ["batch", "end", "transfers", "work"]
         assert await board.wait(caller, board.last, 0) == []
-        assert sorted(await board.wait(caller, 1, 60)) == ["batch", "end", "work"], "long forgotten"
+        assert sorted(await board.wait(caller, 1, 60)) == ["batch", "end", "transfers", "work"], (
+            "long forgotten"
+        )
 
     on_board(work)
 
