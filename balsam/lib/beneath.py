@@ -24,11 +24,11 @@ def relative_parts(path: str) -> list[str]:
 
 @contextmanager
 def open_below(root: str, parts: Sequence[str], *, make: bool) -> Iterator[int]:
-    """Give a descriptor of the directory ``root/parts…``; ``make`` makes what is missing below the root.
+    """Give a descriptor of the directory ``root/parts…``; ``make`` makes what is missing.
 
     The root itself may be a link. Raises OSError: ELOOP where a part is a link, ENOTDIR for a file.
     """
-    descriptor = os.open(root, FOLLOW)
+    descriptor = _open_root(root, make=make)
     try:
         for part in parts:
             below = _open_part(descriptor, part, make=make)
@@ -37,6 +37,16 @@ def open_below(root: str, parts: Sequence[str], *, make: bool) -> Iterator[int]:
         yield descriptor
     finally:
         os.close(descriptor)
+
+
+def _open_root(root: str, *, make: bool) -> int:
+    try:
+        return os.open(root, FOLLOW)
+    except FileNotFoundError:
+        if not make:
+            raise
+    os.makedirs(root, exist_ok=True)
+    return os.open(root, FOLLOW)
 
 
 def _open_part(directory: int, name: str, *, make: bool) -> int:

@@ -86,9 +86,10 @@ class Copier:
 
     def _copy_entry(self, source: str, target: _Spot, top: str, *, follow: bool = False) -> None:
         self.interruption.check()
-        mode = os.stat(source, follow_symlinks=follow).st_mode
+        status = _status(source, follow=follow)
+        mode = status.st_mode
         if stat.S_ISREG(mode):
-            self._copy_file(source, target)
+            self._copy_file(source, target, status.st_size)
         elif stat.S_ISDIR(mode):
             self._copy_directory(source, target, top)
         elif stat.S_ISLNK(mode):
@@ -96,14 +97,14 @@ class Copier:
         else:
             self.notes.append(f"Not copied, since it is neither a file nor a directory: {source}")
 
-    def _copy_file(self, source: str, target: _Spot) -> None:
+    def _copy_file(self, source: str, target: _Spot, size_bytes: int) -> None:
         mode = target.mode()
         if mode and not stat.S_ISLNK(mode) and target.is_file_of(source):
             return
         if stat.S_ISDIR(mode):
             _refuse_directory(target)
         if self.moves and _renamed(source, target):
-            self.size_bytes += os.stat(target.name, dir_fd=target.fd, follow_symlinks=False).st_size
+            self.size_bytes += size_bytes
             return
         temporary = _temporary_name()
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -168,7 +169,7 @@ def put(copier: Copier, source: str, directory: int, name: str) -> None:
     """Copy a file or directory into an open directory, which is at the copier's path; see `Copier.copy`."""
     with _telling(source, copier.directory):
         target = _Spot(directory, name, copier.directory)
-        copier._copy_entry(source, target, source, follow=os.path.exists(source))
+        copier._copy_entry(source, target, source, follow=True)
 
 
 @contextlib.contextmanager
@@ -184,6 +185,14 @@ def _telling(source: str, directory: str) -> Iterator[None]:
             f"Cannot copy {source} to {directory}: {cause}{where}. "
             "Mend that, then run the job again from the state CREATED or RUN_DONE."
         ) from error
+
+
+def _status(source: str, *, follow: bool) -> os.stat_result:
+    """Look at a file or directory; a link that leads nowhere is one itself."""
+    try:
+        return os.stat(source, follow_symlinks=follow)
+    except OSError:
+        return os.stat(source, follow_symlinks=False)
 
 
 def _renamed(source: str, target: _Spot) -> bool:

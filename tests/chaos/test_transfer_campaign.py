@@ -191,7 +191,7 @@ def test_rate_beside_one_rsync(db, tmp_path, environ, site_path, sshd, capsys, m
     add_jobs(Site.objects.get("campaign"), far)
     began = datetime.now(UTC)
     signal_agent(signal.SIGCONT)
-    wait_until(lambda: count("READY") == 0, 300)
+    wait_until(lambda: count("READY") == 0, 300, pause_sec=0.5)
     after = [seconds_of_one_rsync(far, tmp_path / f"after{n}", sshd) for n in range(3)]
     ended = JobEvent.objects.filter(to_state="PREPROCESSED").order_by("-timestamp").first()
     took = (ended.timestamp - began).total_seconds()

@@ -4,6 +4,7 @@ import os
 import stat
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from functools import cache
 
 from balsam.platform.transfer import Desk, Move, rsync
 
@@ -66,9 +67,11 @@ class Arrivals(Following):
         self._top = rsync.shown(listing.top)
         #: By their names in messages: where files will be, and what they are for.
         self._files: dict[str, tuple[str, list[Move]]] = {}
+        names_in = cache(_names_in)
         for name, moves in {} if listing.is_tree else listing.moves.items():
-            if not os.path.lexists(path := os.path.join(desk.scratch, name)):
-                self._files[rsync.shown(name)] = path, moves
+            folder, base = os.path.split(os.path.join(desk.scratch, name))
+            if base not in names_in(folder):
+                self._files[rsync.shown(name)] = os.path.join(folder, base), moves
         #: What was named, and has not been seen at its place yet.
         self._named: list[str] = []
 
@@ -100,3 +103,10 @@ class Arrivals(Following):
             self.placed.add(move.item_id)
             self._desk.arrived(move, [path], "copy" if left else "move")
         return True
+
+
+def _names_in(folder: str) -> frozenset[str]:
+    try:
+        return frozenset(os.listdir(folder))
+    except (FileNotFoundError, NotADirectoryError):
+        return frozenset()

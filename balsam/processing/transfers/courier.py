@@ -20,8 +20,8 @@ from balsam.states import TransferState
 __all__ = ["MoverOptions", "TransferCourier"]
 
 _REPORT_LIMIT = 1_000
-#: Fewer than enough results wait this long for others since the last report.
-_TOGETHER_SEC = 0.1
+#: Fewer than enough results wait this long for others.
+_TOGETHER_SEC = 0.2
 #: Between two words of how much has come of what is under way.
 _PROGRESS_SEC = 1.0
 
@@ -73,7 +73,6 @@ class TransferCourier(Errands):
         self._load = load
         self._listeners = listeners
         self._look_at = 0.0
-        self._reported_at = 0.0
         self._progress_at = 0.0
         self._trouble = ""
         self._data_paths: set[str] = set()
@@ -98,11 +97,11 @@ class TransferCourier(Errands):
     # -- when ------------------------------------------------------------------------------------------
 
     def _report_in_sec(self) -> float:
-        """Results are told at once, or a few together while there are more to come."""
+        """Results are told at once when they are all or enough, else with those that come soon."""
         if not self._load.has_results:
             return self._options.look_sec
-        until = 0.0 if self._load.is_telling_due else self._reported_at + _TOGETHER_SEC - time.monotonic()
-        return max(self._report_pace.wait_sec, until)
+        until = 0.0 if self._load.is_telling_due else self._load.results_since + _TOGETHER_SEC
+        return max(self._report_pace.wait_sec, until - time.monotonic())
 
     def _progress_in_sec(self) -> float:
         if not self._load.has_progress:
@@ -190,10 +189,10 @@ class TransferCourier(Errands):
                 self._load.put_off(results)
                 return
             self._report_pace.succeeded()
-            self._reported_at = time.monotonic()
             self._may_be_work |= reply.released > 0
             self._load.reported(results, reply.late)
-            again = (self._reported_at + r.retry_sec for r in results if r.state == TransferState.INACTIVE)
+            now = time.monotonic()
+            again = (now + r.retry_sec for r in results if r.state == TransferState.INACTIVE)
             self._look_at = min([self._look_at, *again])
             self._changed.notify_all()
         self._note_trouble(results)

@@ -1,8 +1,9 @@
 """The transfers one mover holds, by how far they are: claimed, under way, done but not yet reported.
 
-No threads and no database. What was claimed stays held until its result has arrived.
+No threads, no database; times are monotonic. What was claimed stays held until its result has arrived.
 """
 
+import time
 from collections import deque
 from collections.abc import Collection, Iterable, Sequence
 
@@ -31,6 +32,8 @@ class TransferLoad:
         #: Transfers of which a note is among the results.
         self._noted: set[int] = set()
         self._is_closed = False
+        #: Since when there are results to be told, or when others were told last.
+        self.results_since = 0.0
 
     @property
     def is_closed(self) -> bool:
@@ -85,11 +88,11 @@ class TransferLoad:
         plans = []
         for one in planned:
             if isinstance(one, TransferResult):
-                self._results.append(one)
+                self._have_told([one])
             else:
                 plans.append(one)
         if self._is_closed:
-            self._results += [handed_back(one.spec, "") for one in plans]
+            self._have_told(handed_back(one.spec, "") for one in plans)
         else:
             self._waiting += batches(plans, self._batch_size)
 
@@ -100,7 +103,7 @@ class TransferLoad:
     def keep(self, result: TransferResult) -> None:
         """Note what became of a transfer."""
         if result.item_id in self._held:
-            self._results.append(result)
+            self._have_told([result])
             self._progress.pop(result.item_id, None)
 
     def keep_progress(self, result: TransferResult) -> None:
@@ -121,7 +124,7 @@ class TransferLoad:
     def note(self, notes: Sequence[TransferResult]) -> None:
         """Have it reported what others do of transfers, which are under way still."""
         self._noted |= {note.item_id for note in notes}
-        self._results += notes
+        self._have_told(notes)
 
     def has_note_of(self, item_ids: Iterable[int]) -> bool:
         """Say whether a note of some of these is still to be reported."""
@@ -134,6 +137,7 @@ class TransferLoad:
             self._noted.discard(result.item_id)
             if result.state != TransferState.ACTIVE or str(result.item_id) in late:
                 self._held.pop(result.item_id, None)
+        self.results_since = time.monotonic()
 
     def put_off(self, results: list[TransferResult]) -> None:
         """Have the results that were taken, and could not be reported, wait behind the others."""
@@ -143,7 +147,12 @@ class TransferLoad:
         """Begin nothing any more: what waits is handed back."""
         self._is_closed = True
         while self._waiting:
-            self._results += [handed_back(one.spec, "") for one in self._waiting.popleft()]
+            self._have_told(handed_back(one.spec, "") for one in self._waiting.popleft())
+
+    def _have_told(self, results: Iterable[TransferResult]) -> None:
+        if not self._results:
+            self.results_since = time.monotonic()
+        self._results += results
 
     def abandon(self) -> None:
         """Close, and keep nothing: nobody takes it any more."""

@@ -105,8 +105,6 @@ def _target(spec: TransferSpec, source: str, *, links: bool) -> tuple[list[str],
 def opened(root: str, parts: Sequence[str], shown: str) -> Iterator[int]:
     """Open a directory below another, making what is missing; raises StepError where that leads elsewhere."""
     try:
-        if not os.path.isdir(root):
-            os.makedirs(root, exist_ok=True)
         with open_below(root, parts, make=True) as descriptor:
             yield descriptor
     except OSError as error:
