@@ -13,8 +13,10 @@ from balsam.platform.transfer.contract import CommandLine, Move, Place
 
 __all__ = [
     "bring",
+    "bytes_in",
     "is_missing",
     "is_unexplained",
+    "look_at",
     "look_for_room",
     "place_at",
     "prepare",
@@ -63,6 +65,17 @@ def look_for_room(place: Place, temporary: str, ssh: Sequence[str]) -> CommandLi
     return replace(
         _there(place, f"cat > {path}; code=$?; rm -f -- {path}; exit $code", ssh), stdin=bytes(1 << 16)
     )
+
+
+def look_at(place: Place, path: str, ssh: Sequence[str]) -> CommandLine:
+    """Ask how much there is of a file or directory; see `bytes_in`."""
+    return _there(place, f"du -sk -- {shlex.quote(path)}", ssh)
+
+
+def bytes_in(stdout: str) -> int:
+    """Return the bytes that the answer to `look_at` tells of; 0 where it tells of none."""
+    found = re.match(r"(\d+)\s", stdout)
+    return 1024 * int(found[1]) if found else 0
 
 
 def temporary_name(path: str, item_id: int) -> str:

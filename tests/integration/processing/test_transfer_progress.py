@@ -10,15 +10,20 @@ import pytest
 
 from balsam.api import App, Job, Site, TransferItem
 from balsam.client import Client
-from balsam.processing.transfers import carrying, commands, courier
+from balsam.processing.transfers import by_scp, carrying, commands, courier
 from balsam.states import JobState as S
 from tests.commands import run_balsam
+from tests.jobs import claim, report
 from tests.sshd import Sshd, start_sshd
-from tests.transfers import wait_for
+from tests.transfers import wait_for, workdir
 from tests.waiting import wait_until
 
-SLOTS = {"data": {"required": True, "direction": "in", "local_path": "in.dat"}}
+SLOTS = {
+    "data": {"required": False, "direction": "in", "local_path": "in.dat"},
+    "result": {"required": False, "direction": "out", "local_path": "out.dat"},
+}
 HALF = 1_000_000
+BIG = 100_000_000
 
 
 class Halting(BaseHTTPRequestHandler):
@@ -73,6 +78,26 @@ def app(site: Site) -> App:
     return App.objects.create(site_id=site.id, name="Sum", command_template="true", transfers=SLOTS)
 
 
+@pytest.fixture
+def told(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How much had come, or gone, each time that was told."""
+    counts: list[int] = []
+    report = Client.report_transfers
+
+    def noting(self: Client, session_id: int, results: list) -> object:
+        counts.extend(result.size_bytes for result in results if result.state == "active")
+        return report(self, session_id, results)
+
+    monkeypatch.setattr(Client, "report_transfers", noting)
+    return counts
+
+
+def write_big(path: Path) -> None:
+    with path.open("wb") as file:
+        for _ in range(BIG // 1_000_000):
+            file.write(b"\1" * 1_000_000)
+
+
 def under_way(job: Job) -> TransferItem | None:
     """Return the transfer of a job when some of it has come, and not all."""
     (item,) = TransferItem.objects.filter(job_id=job.id)
@@ -95,27 +120,36 @@ def test_what_has_come_over_http_is_shown_with_its_rate(app, site, web, start_mo
 
 
 @pytest.mark.parametrize("by", ["far", "slow", "here"])
-def test_what_has_come_of_a_large_file_is_told(by, app, site, sshd, start_mover, tmp_path, monkeypatch):
+def test_what_has_come_of_a_large_file_is_told(by, told, app, site, sshd, start_mover, tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", sshd.environ()["PATH"])
-    size = 100_000_000
-    with (tmp_path / "big").open("wb") as file:
-        for _ in range(size // 1_000_000):
-            file.write(b"\1" * 1_000_000)
-    told: list[int] = []
-    report = Client.report_transfers
-
-    def noting(self: Client, session_id: int, results: list) -> object:
-        told.extend(result.size_bytes for result in results if result.state == "active")
-        return report(self, session_id, results)
-
-    monkeypatch.setattr(Client, "report_transfers", noting)
+    write_big(tmp_path / "big")
     job = Job.objects.create("w", app.id, transfers={"data": f"{by}:{tmp_path}/big"})
     start_mover()
     wait_for(job, S.PREPROCESSED)
-    assert any(0 < count < size for count in told), told
+    assert any(0 < count < BIG for count in told), told
     assert told == sorted(told)
     (item,) = TransferItem.objects.filter(job_id=job.id)
-    assert (item.state, item.transfer_info["bytes"]) == ("done", size)
+    assert (item.state, item.transfer_info["bytes"]) == ("done", BIG)
+    sshd.cut_connections()
+
+
+@pytest.mark.parametrize("by", ["slow", "here"])
+def test_how_much_of_a_large_file_has_gone_is_told(
+    by, told, app, site, sshd, start_mover, session_id, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("PATH", sshd.environ()["PATH"])
+    monkeypatch.setattr(by_scp, "_LOOK_SEC", 0.0)
+    job = Job.objects.create("w", app.id, transfers={"result": f"{by}:{tmp_path}/there"})
+    workdir(site, job).mkdir(parents=True)
+    write_big(workdir(site, job) / "out.dat")
+    report(session_id, claim(session_id, site_id=site.id), S.RUNNING, S.RUN_DONE)
+    start_mover()
+    wait_for(job, S.JOB_FINISHED)
+    assert any(0 < count < BIG for count in told), told
+    assert told == sorted(told)
+    (item,) = TransferItem.objects.filter(job_id=job.id)
+    assert (item.state, item.transfer_info["bytes"]) == ("done", BIG)
+    assert (tmp_path / "there").stat().st_size == BIG
     sshd.cut_connections()
 
 
