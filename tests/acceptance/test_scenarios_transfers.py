@@ -134,3 +134,29 @@ def test_slots_carry_a_map_and_reduce_in_and_out(by: str, core: None, tmp_path: 
         last.refresh_from_db()
         assert last.state == "JOB_FINISHED"
     assert (store / "end" / "sum").read_text() == f"{4 + 9 + 16}\n"
+
+
+def test_data_that_nobody_moves_is_explained_and_goes_on(core: None, tmp_path: Path) -> None:
+    """An agent without a section for transfers leaves a job waiting: it says so, and what to do."""
+    path = tmp_path / "site"
+    (tmp_path / "data").write_text("the data")
+    run_balsam("site", "init", "-n", "here", "-c", "local", path).check()
+    edit_settings(path, transfer_locations=("{}", "{store: 'local:/'}"))
+    run_balsam("site", "sync", cwd=path).check()
+    app = App.objects.create(
+        site_id=Site.objects.get("here").id,
+        name="Read",
+        command_template="cat n",
+        transfers=slots(data="n"),
+    )
+    settings = path / "settings.yml"
+    whole = settings.read_text()
+    section = whole[whole.index("\ntransfers:") : whole.index("  max_concurrent_transfers: 5\n")]
+    settings.write_text(whole.replace(f"{section}  max_concurrent_transfers: 5\n", "\ntransfers: null\n"))
+    with agent_of(path):
+        job = Job.objects.create("w", app.id, transfers={"data": f"store:{tmp_path}/data"})
+        said = run_balsam("job", "explain", job.id, cwd=path).check().stdout
+        assert "moves no files" in said and "`transfers`" in said, said
+        settings.write_text(whole)
+        run_balsam("site", "sync", cwd=path).check()
+        wait_until(lambda: (job.refresh_from_db(), job.state == "PREPROCESSED")[1], what="the data")
