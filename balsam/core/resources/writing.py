@@ -8,8 +8,6 @@ from django.db import IntegrityError, transaction
 from django.db.models.functions import Now
 
 from balsam.core import batch_jobs, inserting, sql, transitions
-from balsam.core.explain.fitting import beyond_node
-from balsam.core.explain.gathering import job_needs, site_facts
 from balsam.core.models import (
     ApplicationDefinition,
     BalsamJob,
@@ -202,6 +200,9 @@ def _check_parameters(
 
 def require_node_for(job: BalsamJob, site: Site) -> None:
     """Raise UsageError for a job that needs more of a node than the nodes of its site are known to have."""
+    from balsam.core.explain.fitting import beyond_node  # lists need not wait for all that these import
+    from balsam.core.explain.gathering import job_needs, site_facts
+
     if beyond := beyond_node(job_needs(job), site_facts(site)):
         raise UsageError(f"{beyond}: no launcher there could ever start it. Ask for less.")
 
