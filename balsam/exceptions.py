@@ -213,9 +213,13 @@ class StorageFullError(StepError):
 
 
 class TransferWait(BalsamError):
-    """Files cannot be moved just now."""
+    """Files cannot be moved just now. ``needs_you``: nor ever, before somebody does what it says."""
 
     transient = True
+
+    def __init__(self, message: str, *, needs_you: bool = False) -> None:
+        super().__init__(message)
+        self.needs_you = needs_you
 
 
 class StepInterrupted(BalsamError):

@@ -17,8 +17,11 @@ _NOISE = re.compile(r"^(Warning: Permanently added|debug\d:|\*\*|Connection to .
 _LIMIT = 4
 
 
-def explain(said: str, destination: Destination) -> BalsamError:
-    """Return the error for a connection that ssh did not make, from what it printed."""
+def explain(said: str, destination: Destination, hint: str = "") -> BalsamError:
+    """Return the error for a connection that ssh did not make, from what it printed.
+
+    ``hint`` is what to do where it was refused, besides having `ssh HOST` work.
+    """
     words = telling(said)
     login = destination.login
     if _CONFIG.search(said):
@@ -30,9 +33,7 @@ def explain(said: str, destination: Destination) -> BalsamError:
         )
     if _REFUSED.search(said):
         return LoginRefusedError(
-            f"{destination.host} did not let you in: {words}\n"
-            f"`ssh {login}` has to work. With --answer-with, look at what the program answered; a remote that"
-            " asks for passwords or codes is connected by you: `balsam remote connect NAME`."
+            f"{destination.host} did not let you in: {words}\n`ssh {login}` has to work. {hint}".rstrip()
         )
     return DatabaseUnreachable(
         f"Cannot reach host {destination.host}: {words}\n"

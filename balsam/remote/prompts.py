@@ -17,18 +17,25 @@ class Prompts:
     """Options for ssh, changes of its environment, and how it is started.
 
     ``own_session``: without the terminal. ``limit_sec``: how long a login may take (None: as the user does).
+    ``hint``: what to do where it is refused.
     """
 
     options: tuple[str, ...] = ()
     environ: Mapping[str, str] = field(default_factory=dict)
     own_session: bool = False
     limit_sec: float | None = None
+    hint: str = ""
 
 
 #: The person at the terminal.
 AT_TERMINAL = Prompts()
 #: Nobody: keys and tickets only.
-NOBODY = Prompts(("-o", "BatchMode=yes"), own_session=True, limit_sec=60.0)
+NOBODY = Prompts(
+    ("-o", "BatchMode=yes"),
+    own_session=True,
+    limit_sec=60.0,
+    hint="A remote that asks for passwords or codes is connected by you: `balsam remote connect NAME`.",
+)
 
 
 def prompts_for(program: str, *, is_attended: bool) -> Prompts:
@@ -51,7 +58,8 @@ def answered_by(program: str) -> Prompts:
         "DISPLAY": os.environ.get("DISPLAY") or ":0",
     }
     options = ("-o", "NumberOfPasswordPrompts=1", "-o", "StrictHostKeyChecking=yes", "-o", "BatchMode=no")
-    return Prompts(options, environ, own_session=True, limit_sec=120.0)
+    hint = "Look at what the program of --answer-with answered."
+    return Prompts(options, environ, own_session=True, limit_sec=120.0, hint=hint)
 
 
 def find_program(program: str) -> str:

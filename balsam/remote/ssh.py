@@ -67,7 +67,7 @@ class Master:
             command += ["-o", f"ProxyCommand={self.via.proxy_command()}"]
         returncode, said = _run_shown([*command, *self._host_words()], prompts)
         if returncode != 0:
-            raise explain(said, self.destination)
+            raise explain(said, self.destination, prompts.hint)
 
     def run(self, command: str) -> "subprocess.CompletedProcess[str]":
         """Run a command on the host; raises DatabaseUnreachable when the connection is gone or hangs."""

@@ -25,6 +25,8 @@ class Reason(StrEnum):
     STEP_WAITS = "step_waits"
     #: A hook or staging is to be done, and nobody is there to do it.
     NO_AGENT = "no_agent"
+    #: Files are to be moved, and wait for somebody to log in, or to make room.
+    TRANSFER_NEEDS_YOU = "transfer_needs_you"
     #: Files are to be moved, and the agent leaves that alone.
     NO_MOVER = "no_mover"
     #: The agent is not heard of any more.

@@ -66,7 +66,7 @@ class TransferResult:
 
     ``state`` is done, error (given up), or inactive: it is to be tried again in ``retry_sec``, and waits for
     what ``message`` says; active says that ``task_id`` has been begun, or how much has come so far.
-    ``is_failure`` counts it as a try.
+    ``is_failure`` counts it as a try; ``needs_you``: it is of no use before somebody does what it says.
     """
 
     item_id: int
@@ -80,3 +80,4 @@ class TransferResult:
     total_bytes: int = 0
     took_sec: float = 0.0
     task_id: str = ""
+    needs_you: bool = False

@@ -168,6 +168,8 @@ def test_nothing_is_lost_or_done_before_its_data_is_whole(db, tmp_path, environ,
     run_until(lambda: count("PREPROCESSED", "RUNNING", "RUN_DONE") == 0, site_path, environ)
     item = wait_until(lambda: list(TransferItem.objects.filter(state="inactive")[:1]), 120)[0]
     assert "balsam transfer login" in item.transfer_info["message"]
+    told = Job.objects.get(id=item.job_id).explain()
+    assert told.reason == "transfer_needs_you" and "balsam transfer login" in told.text
     log_in(environ)
     run_balsam("transfer", "retry", "--state", "inactive", env=environ, cwd=site_path)
     wait_until(lambda: count("JOB_FINISHED") == COUNT, 300)

@@ -78,6 +78,8 @@ class TransferFacts:
     failures: int = 0
     #: What was last said of it.
     message: str = ""
+    #: Trying again is of no use before somebody does what that says.
+    needs_you: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -110,6 +110,7 @@ def _transfers(job: BalsamJob) -> tuple[TransferFacts, ...]:
             state=TransferState(row.state),
             failures=row.failures,
             message=str(row.transfer_info.get("message", "")),
+            needs_you=bool(row.transfer_info.get("needs_you")),
         )
         for row in rows.order_by("pk")[:_TRANSFERS]
     )

@@ -82,14 +82,14 @@ def on_step(facts: Facts) -> Said:
     said = _on_step(facts)
     if not facts.transfers:
         return said
-    lines = tuple(_transfer_line(transfer) for transfer in facts.transfers)
+    lines = tuple(_transfer_line(transfer, said.text) for transfer in facts.transfers)
     see = f" `balsam transfer ls --job {facts.job.number}` shows them; `balsam transfer retry` tries at once."
     return replace(said, details=(*said.details, *lines), next_step=said.next_step + see)
 
 
-def _transfer_line(transfer: TransferFacts) -> str:
+def _transfer_line(transfer: TransferFacts, text: str) -> str:
     tries = f", after {transfer.failures} tries that failed" if transfer.failures else ""
-    word = f": {transfer.message}" if transfer.message else "."
+    word = f": {transfer.message}" if transfer.message and transfer.message not in text else "."
     return f"Transfer {transfer.number}, {transfer.place}, is {transfer.state.value}{tries}{word}"
 
 
@@ -150,6 +150,13 @@ def _without_holder(facts: Facts, what: str) -> Said:
             else f"{capital(what)}, and none of those there does it.",
             details=tuple(f"{capital(p.text)} {_why_not(facts, p)}." for p in up),
             next_step=commands.start_agent(facts),
+            needs_you=True,
+        )
+    if waits := next((transfer for transfer in facts.transfers if transfer.needs_you), None):
+        return Said(
+            reason=R.TRANSFER_NEEDS_YOU,
+            text=f"{capital(what)}, and that waits for you. {waits.message}",
+            next_step="Do what that says; it goes on by itself then.",
             needs_you=True,
         )
     return Said(

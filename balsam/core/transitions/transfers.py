@@ -74,6 +74,7 @@ def _columns(session_id: int, results: Sequence[TransferResult]) -> dict[str, ob
         "totals": [result.total_bytes for result in results],
         "took": [round(result.took_sec, 3) for result in results],
         "tasks": [_storable(result.task_id) for result in results],
+        "needs_you": [result.needs_you for result in results],
     }
 
 

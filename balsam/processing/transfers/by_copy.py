@@ -29,7 +29,7 @@ class ByCopy:
                 else:
                     self._send(move, desk)
             except StorageFullError as error:
-                raise TransferWait(f"{error}\n{NO_ROOM}") from error
+                raise TransferWait(f"{error}\n{NO_ROOM}", needs_you=True) from error
             except StepError as error:
                 desk.failed(move, str(error), is_final=True)
 

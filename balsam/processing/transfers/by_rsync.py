@@ -118,7 +118,7 @@ class ByRsync:
         if answer.returncode == 0:
             return
         if rsync.is_disk_full(answer.stderr):
-            raise TransferWait(f"No room is left: {answer.words}\n{NO_ROOM}")
+            raise TransferWait(f"No room is left: {answer.words}\n{NO_ROOM}", needs_you=True)
         if rsync.is_lost(answer.returncode, answer.stderr):
             desk.ssh_options()  # tells, where the connection is gone for good
             raise ConnectionError(answer.words)

@@ -105,7 +105,7 @@ class _Sending:
 
 def _tell(answer: Answer, move: Move, desk: Desk) -> None:
     if rsync.is_disk_full(answer.stderr):
-        raise TransferWait(f"No room is left: {answer.words}\n{NO_ROOM}")
+        raise TransferWait(f"No room is left: {answer.words}\n{NO_ROOM}", needs_you=True)
     if answer.returncode == _SSH_FAILED:
         desk.ssh_options()  # tells, where the connection is gone for good
     words = answer.words if answer.returncode else f"Nothing matches {move.remote!r} there."

@@ -91,12 +91,12 @@ class Carrier:
         except StepInterrupted:
             self._rest(handed_back, "Interrupted; it is begun again")
         except TransferWait as error:
-            self._rest(waiting_together(), str(error))
+            self._rest(waiting_together(needs_you=error.needs_you), str(error))
         except (StepError, UsageError) as error:
             self._rest(given_up, str(error))
         except OSError as error:
             if is_full(error):
-                self._rest(waiting_together(), f"{error}\n{NO_ROOM}")
+                self._rest(waiting_together(needs_you=True), f"{error}\n{NO_ROOM}")
             else:
                 self._rest(failed, str(error))
         except BalsamError as error:
@@ -198,7 +198,7 @@ class Carrier:
             )
         except StorageFullError as error:
             self._has_failed = True
-            raise TransferWait(f"{error}\n{NO_ROOM}") from error
+            raise TransferWait(f"{error}\n{NO_ROOM}", needs_you=True) from error
         except StepError as error:
             self.failed(move, str(error), is_final=True)
         except OSError as error:

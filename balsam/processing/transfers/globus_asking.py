@@ -47,13 +47,13 @@ def asking() -> Iterator[None]:
 
 def _consent_needed(scopes: Sequence[str]) -> TransferWait:
     options = "".join(f" -e {endpoint}" for endpoint in consents_of(scopes))
-    return TransferWait(
-        f"Globus needs your consent to use the data of an endpoint.\nGive it: `{COMMAND}{options}`."
-    )
+    words = f"Globus needs your consent to use the data of an endpoint.\nGive it: `{COMMAND}{options}`."
+    return TransferWait(words, needs_you=True)
 
 
 def _login_needed(words: str) -> TransferWait:
-    return TransferWait(f"Globus wants a new login: {words}\nLog in, and it goes on: `{COMMAND} --again`.")
+    words = f"Globus wants a new login: {words}\nLog in, and it goes on: `{COMMAND} --again`."
+    return TransferWait(words, needs_you=True)
 
 
 def told(error: "globus_sdk.GlobusAPIError") -> str:

@@ -73,7 +73,8 @@ def transfer_client() -> "globus_sdk.TransferClient":
 
     login = read_login()
     if login is None:
-        raise TransferWait(f"There is no login to Globus.\nLog in, and it goes on: `{COMMAND}`.")
+        words = f"There is no login to Globus.\nLog in, and it goes on: `{COMMAND}`."
+        raise TransferWait(words, needs_you=True)
     authorizer = globus_sdk.RefreshTokenAuthorizer(
         login.refresh_token,
         globus_sdk.NativeAppAuthClient(login.client_id, retry_config=_retries()),

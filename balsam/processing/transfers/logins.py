@@ -61,16 +61,16 @@ class Logins:
         try:
             master.open(NOBODY)
         except LoginRefusedError as error:
-            words = f"{error}\nLog in, and it goes on: `balsam transfer login {_typed(place)}`."
-            raise self._refused(key, words) from error
+            words = f"Log in, and it goes on: `balsam transfer login {_typed(place)}`."
+            words += f"\n{str(error).splitlines()[0]}"
+            raise self._refused(key, TransferWait(words, needs_you=True)) from error
         except ConfigError:
             raise
         except BalsamError as error:
-            raise self._refused(key, str(error)) from error
+            raise self._refused(key, TransferWait(str(error))) from error
         return master
 
-    def _refused(self, key: str, words: str) -> TransferWait:
-        error = TransferWait(words)
+    def _refused(self, key: str, error: TransferWait) -> TransferWait:
         self._refusals[key] = _Refusal(error, time.monotonic() + _REST_SEC)
         return error
 

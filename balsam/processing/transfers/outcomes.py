@@ -50,7 +50,7 @@ def failed(spec: TransferSpec, words: str) -> TransferResult:
     )
 
 
-def waiting_together() -> Callable[[TransferSpec, str], TransferResult]:
+def waiting_together(*, needs_you: bool) -> Callable[[TransferSpec, str], TransferResult]:
     """Return what has transfers wait for somebody to see to it: that is no failure of theirs.
 
     All wait for one time, since others may do them together.
@@ -64,6 +64,7 @@ def waiting_together() -> Callable[[TransferSpec, str], TransferResult]:
             state=T.INACTIVE.value,
             message=words,
             retry_sec=retry_sec,
+            needs_you=needs_you,
         )
 
     return waiting

@@ -64,7 +64,7 @@ def asking(what: str) -> Iterator[None]:
         raise StepError(f"s3://{what} is a file as well as a directory: {error}") from error
     except OSError as error:
         if is_full(error):
-            raise TransferWait(f"{error}\n{NO_ROOM}") from error
+            raise TransferWait(f"{error}\n{NO_ROOM}", needs_you=True) from error
         raise PassingError(f"s3://{what}: {error}") from error
 
 
@@ -84,7 +84,8 @@ def _refused(error: Exception, what: str) -> Exception:
 def _login_needed(words: str) -> TransferWait:
     return TransferWait(
         f"S3 wants credentials: {words}\nGive them to the agent, in ~/.aws or its environment (AWS_PROFILE, "
-        "AWS_ACCESS_KEY_ID), or with `aws sso login`. It goes on then."
+        "AWS_ACCESS_KEY_ID), or with `aws sso login`. It goes on then.",
+        needs_you=True,
     )
 
 

@@ -215,6 +215,7 @@ def test_a_lost_login_is_told_and_waited_for(app, site, far, start_mover, sshd, 
         item = TransferItem.objects.get(job_id=job.id)
         assert "did not let you in" in item.transfer_info["message"]
         assert "balsam transfer login theta" in item.transfer_info["message"]
+        assert item.transfer_info["needs_you"] is True
         wait_until(lambda: TransferItem.objects.get(job_id=job.id).attempts > 6)
         assert Job.objects.get(job.id).state == S.READY, "that is no failure"
     finally:

@@ -123,6 +123,21 @@ TABLE: list[tuple[S, dict[str, Any], R, tuple[str, ...], bool]] = [
     (
         S.READY,
         {
+            "agent": AGENT,
+            "transfers": tuple(
+                TransferFacts(
+                    number=n, place="far:/a", state=T.INACTIVE, message="Log in to far.", needs_you=True
+                )
+                for n in (4, 5)
+            ),
+        },
+        R.TRANSFER_NEEDS_YOU,
+        ("that waits for you. Log in to far.", "Transfer 4, far:/a, is inactive.", "Do what that says"),
+        True,
+    ),
+    (
+        S.READY,
+        {
             "agent": replace(AGENT, about={"moves_files": False}),
             "launchers": (LAUNCHER,),
             "transfers": (TransferFacts(number=4, place="far:/a", state=T.PENDING, failures=0, message=""),),
