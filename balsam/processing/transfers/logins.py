@@ -21,8 +21,10 @@ from balsam.remote.tunnel import login_master
 
 __all__ = ["Logins", "log_in", "master_of"]
 
-#: A host that did not let us in, or did not answer, is not asked again sooner.
+#: A host that did not let us in, or did not answer, is not asked again sooner; and later each time that it
+#: did not let us in, since some lock out who tries often. A login that somebody else opens is seen at once.
 _REST_SEC = 5.0
+_LONGEST_REST_SEC = 120.0
 
 
 @dataclass(slots=True)
@@ -31,6 +33,8 @@ class _Refusal:
 
     error: TransferWait
     until: float
+    #: How often it has been so.
+    count: int
 
 
 class Logins:
@@ -71,7 +75,10 @@ class Logins:
         return master
 
     def _refused(self, key: str, error: TransferWait) -> TransferWait:
-        self._refusals[key] = _Refusal(error, time.monotonic() + _REST_SEC)
+        earlier = self._refusals.get(key)
+        count = earlier.count + 1 if earlier is not None and error.needs_you else 0
+        rest_sec = min(_LONGEST_REST_SEC, _REST_SEC * 2.0 ** min(count, 16))
+        self._refusals[key] = _Refusal(error, time.monotonic() + rest_sec, count)
         return error
 
 
