@@ -177,7 +177,7 @@ class Head:
         self._news.set()
 
     def _on_steps_reported(self, reply: ReportReply) -> None:
-        self.tally.add(reply)
+        self.tally.add_steps(reply)
         self._leaving.note_change()
         self._news.set()
 

@@ -16,6 +16,8 @@ class Tally:
 
     finished: int = 0
     failed: int = 0
+    #: Jobs that have run here, and are finished by others, or later.
+    handed_on: int = 0
     running: int = 0
     #: Part of the workflow names that the launcher takes; '' for all.
     workflow: str = ""
@@ -40,9 +42,15 @@ class Tally:
     count_steps: Callable[[], int] = field(default=lambda: 0)
 
     def add(self, reply: ReportReply) -> None:
-        """Count what a report has brought about."""
+        """Count what a report of runs has brought about."""
+        self.handed_on += reply.run
         self.finished += reply.finished
         self.failed += reply.failed
+
+    def add_steps(self, reply: ReportReply) -> None:
+        """Count what a report of hooks or transfers has brought about: jobs that have run here, mostly."""
+        self.add(reply)
+        self.handed_on = max(0, self.handed_on - reply.finished - reply.failed)
 
     def line(self) -> str:
         """One line for a live view."""
@@ -62,6 +70,12 @@ class Tally:
         """Say what was done, and what is left and why."""
         took_sec = time.monotonic() - self.started_at
         lines = [f"{_jobs(self.finished)} finished, {self.failed} failed in {human_duration(took_sec)}"]
+        if self.handed_on:
+            goes, its = ("goes", "its") if self.handed_on == 1 else ("go", "their")
+            lines.append(
+                f"{_jobs(self.handed_on)} ran and {goes} on without this launcher: the service sees to {its} "
+                "hooks and results"
+            )
         if self.taken_away:
             lines.append(f"{_jobs(self.taken_away)} ended early: killed, deleted or reset by somebody")
         if self.given_up:
@@ -76,7 +90,7 @@ class Tally:
         return lines
 
     def _left_lines(self, left: Outlook) -> list[str]:
-        has_run = self.finished or self.failed or self.taken_away
+        has_run = self.finished or self.failed or self.handed_on or self.taken_away
         if left.is_empty and not (left.unfit or left.waiting or has_run):
             return [_nothing_text(self.workflow)]
         return self._reasons(left)

@@ -123,7 +123,8 @@ class ReportReply:
     """Outcome of a batch of reports: how many were applied, and the jobs whose report came too late.
 
     ``failed`` and ``finished`` count the jobs that this batch brought to FAILED and to JOB_FINISHED;
-    ``released`` the children it made ready.
+    ``released`` the children it made ready. ``run`` are those whose program has ended well, and which are not
+    finished: a hook, or the taking out of results, is next.
     """
 
     applied: int
@@ -131,6 +132,7 @@ class ReportReply:
     finished: int = 0
     failed: int = 0
     released: int = 0
+    run: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -130,9 +130,11 @@ def test_slots_carry_a_map_and_reduce_in_and_out(by: str, core: None, tmp_path: 
     with agent_of(path) if by == "agent" else nullcontext():
         if by == "agent":
             wait_until(lambda: Job.objects.filter(state="PREPROCESSED").count() == 3, what="data to come in")
-        run_balsam("launcher", "--job-mode=serial", cwd=path, timeout_sec=120).check()
+        done = run_balsam("launcher", "--job-mode=serial", cwd=path, timeout_sec=120).check()
         last.refresh_from_db()
         assert last.state == "JOB_FINISHED"
+        said = "4 jobs ran and go on without" if by == "agent" else "4 jobs finished, 0 failed"
+        assert said in done.stdout + done.stderr
     assert (store / "end" / "sum").read_text() == f"{4 + 9 + 16}\n"
 
 

@@ -19,10 +19,13 @@ from balsam.core.transitions.batch import Batch, Row
 from balsam.core.transitions.parents import resolve
 from balsam.schemas.jobs import JobReport, StepResult
 from balsam.schemas.sessions import ReportReply
-from balsam.states import END_STATES, may_follow
+from balsam.states import END_STATES, RUNNABLE_STATES, may_follow
 from balsam.states import JobState as S
 
 _LATE = "late_result"
+_TO_BE_RUN = (*RUNNABLE_STATES, S.RUNNING)
+#: Where a job is that has run, and for which something is to be done still.
+_AFTER_RUN = (S.RUN_DONE, S.POSTPROCESSED)
 
 
 @dataclass(slots=True)
@@ -50,6 +53,7 @@ class _Outcome:
             finished=sum(row.state is S.JOB_FINISHED for row in ended),
             failed=sum(row.state is S.FAILED for row in ended),
             released=resolve(ended),
+            run=sum(row.stored in _TO_BE_RUN and row.state in _AFTER_RUN for row in self.batch.rows.values()),
         )
 
 

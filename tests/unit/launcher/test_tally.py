@@ -3,7 +3,7 @@
 import pytest
 
 from balsam.launcher.tally import Tally
-from balsam.schemas.sessions import Outlook
+from balsam.schemas.sessions import Outlook, ReportReply
 
 
 def outlook(**counts: int) -> Outlook:
@@ -57,6 +57,17 @@ def test_launcher_that_was_stopped_says_by_what_and_what_that_ended() -> None:
 def test_launcher_whose_only_job_was_killed_says_so() -> None:
     [_, line] = Tally(taken_away=1, outlook=outlook()).closing_lines()
     assert line == "1 job ended early: killed, deleted or reset by somebody"
+
+
+def test_jobs_that_others_finish_are_not_passed_over() -> None:
+    tally = Tally(outlook=outlook())
+    tally.add(ReportReply(applied=3, run=3))
+    tally.add_steps(ReportReply(applied=1, finished=1))
+    [first, line] = tally.closing_lines()
+    assert first.startswith("1 job finished, 0 failed")
+    assert line.startswith("2 jobs ran and go on without this launcher")
+    tally.add_steps(ReportReply(applied=5, finished=5))
+    assert len(tally.closing_lines()) == 1
 
 
 def test_live_line_tells_of_hooks_under_way() -> None:
