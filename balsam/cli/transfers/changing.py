@@ -35,7 +35,8 @@ def cancel(yes: bool, **options: Any) -> None:
     if not options["ids"] and not options["state"]:
         options["state"] = ("pending", "active", "inactive")
     count = len(selected(options))
-    if confirm(f"Cancel {count} transfers, and fail the jobs that wait for them?", assume_yes=yes):
+    what = "1 transfer" if count == 1 else f"{count} transfers"
+    if confirm(f"Cancel {what}, and fail the jobs that wait for them?", assume_yes=yes):
         _set(options, "error", "cancelled")
     else:
         click.echo("Nothing was cancelled.")
@@ -47,6 +48,7 @@ def _set(options: dict[str, Any], state: str, done: str) -> None:
 
     found = selected(options)
     reply = client().update_resources("transfer", {item.id: {"state": state} for item in found})
-    click.echo(f"{len(reply.changed)} transfers are {done}.")
+    count = len(reply.changed)
+    click.echo(f"1 transfer is {done}." if count == 1 else f"{count} transfers are {done}.")
     if reply.refused:
         raise RefusedError("\n".join(list(reply.refused.values())[:5]))

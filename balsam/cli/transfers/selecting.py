@@ -63,5 +63,6 @@ def selected(options: dict[str, Any]) -> "list[TransferItem]":
         raise UsageError("Which transfers? Give their numbers, or --job, --state or --tag.")
     found = list(TransferItem.objects.filter(**transfer_filters(**options)))
     if not found:
-        raise NotFoundError("There is no such transfer. `balsam transfer ls` lists them.")
+        which = f" that is {' or '.join(options['state'])}" if options["state"] else ""
+        raise NotFoundError(f"There is no such transfer{which}. `balsam transfer ls --all` lists all.")
     return found

@@ -55,7 +55,7 @@ def test_transfers_are_cancelled_and_tried_again(jobs, balsam_cli: Balsam):
     job = jobs[0]
     assert balsam_cli("transfer", "cancel", "--job", job.id).returncode == 2, "nobody answered"
     done = balsam_cli("transfer", "cancel", "--job", job.id, "--yes").check()
-    assert "1 transfers are cancelled" in done.stdout
+    assert "1 transfer is cancelled" in done.stdout
     job.refresh_from_db()
     assert job.state == "FAILED"
     balsam_cli("transfer", "retry", "--job", job.id).check()
