@@ -71,10 +71,10 @@ class Tally:
         took_sec = time.monotonic() - self.started_at
         lines = [f"{_jobs(self.finished)} finished, {self.failed} failed in {human_duration(took_sec)}"]
         if self.handed_on:
-            goes, its = ("goes", "its") if self.handed_on == 1 else ("go", "their")
+            goes = "goes" if self.handed_on == 1 else "go"
             lines.append(
-                f"{_jobs(self.handed_on)} ran and {goes} on without this launcher: the service sees to {its} "
-                "hooks and results"
+                f"{_jobs(self.handed_on)} ran and {goes} on without this launcher: hooks, or the taking out "
+                "of results, are next"
             )
         if self.taken_away:
             lines.append(f"{_jobs(self.taken_away)} ended early: killed, deleted or reset by somebody")
