@@ -19,7 +19,7 @@ from balsam.exceptions import StepError, StorageFullError
 from balsam.lib.beneath import FOLLOW, NO_FOLLOW
 from balsam.processing.interruption import Interruption
 
-__all__ = ["Copier", "bytes_below", "is_same", "put", "size_of"]
+__all__ = ["Copier", "bytes_below", "is_same", "put", "put_contents", "size_of"]
 
 #: Temporary names begin with it; no ``*`` matches them.
 _PREFIX = ".balsam-"
@@ -141,9 +141,12 @@ class Copier:
                 "Give a pattern that leaves that directory out."
             )
         with self._opened_directory(target) as below:
-            for name in sorted(os.listdir(source)):
-                self._copy_entry(os.path.join(source, name), _Spot(below, name, target.path), top)
+            self._copy_entries(source, below, target.path, top)
             _copy_attributes(source, below)
+
+    def _copy_entries(self, source: str, below: int, path: str, top: str) -> None:
+        for name in sorted(os.listdir(source)):
+            self._copy_entry(os.path.join(source, name), _Spot(below, name, path), top)
 
     @contextlib.contextmanager
     def _opened_directory(self, target: _Spot) -> Iterator[int]:
@@ -170,6 +173,12 @@ def put(copier: Copier, source: str, directory: int, name: str) -> None:
     with _telling(source, copier.directory):
         target = _Spot(directory, name, copier.directory)
         copier._copy_entry(source, target, source, follow=True)
+
+
+def put_contents(copier: Copier, source: str, directory: int) -> None:
+    """Copy what a directory holds into an open one, which is at the copier's path; links stay links."""
+    with _telling(source, copier.directory):
+        copier._copy_entries(source, directory, copier.directory, source)
 
 
 @contextlib.contextmanager

@@ -31,8 +31,8 @@ _ALWAYS = ("-pt", "-8", "-s", "--partial-dir=.rsync-partial", "--timeout=60", "-
 _NAMING = ("--out-format=>%l %n", "--outbuf=L")
 _COUNTING = ("--out-format=>%l %n", "--outbuf=N", "--info=progress", "--no-h")
 _LISTED = ("--from0", "--files-from=-", "--no-implied-dirs")
-#: Whatever they were, ours can be moved to their place.
-_IN = ("--chmod=u+rwX",)
+#: Whatever they were, ours can be moved to their place; what an earlier try has left gives way.
+_IN = ("--chmod=u+rwX", "--force")
 #: Links of a tree stay links where they lead to something in it, else they become what they lead to.
 _TREE = ("-rl", "--copy-unsafe-links")
 #: The other end expands these in what it is asked for, though not in lists.
@@ -81,10 +81,10 @@ def _shared_directory(names: Iterable[str]) -> str:
 
 
 def bring_pattern(place: Place, move: Move, directory: str, ssh: Sequence[str]) -> CommandLine:
-    """Copy what a pattern matches at the other end into ``directory``."""
-    remote = move.remote if move.remote.startswith("/") else "./" + move.remote.removeprefix("~/")
-    argv = ["rsync", *_ALWAYS, *_IN, *_TREE, *_shell(ssh), "--", f"{_host(place)}:{remote}", directory + "/"]
-    return CommandLine(argv)
+    """Copy what a pattern matches at the other end into ``directory``, below it at the same path."""
+    remote = ("/" if move.remote.startswith("/") else "./") + relative(move.remote)
+    how = (*_ALWAYS, *_IN, *_TREE, "-R", "--no-implied-dirs", *_shell(ssh))
+    return CommandLine(["rsync", *how, "--", f"{_host(place)}:{remote}", directory + "/"])
 
 
 def send(

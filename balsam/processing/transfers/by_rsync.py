@@ -1,13 +1,16 @@
 """rsync over the user's ssh: one run for a whole batch, however many working directories it is for."""
 
+import glob
 import os
 import shutil
 from collections.abc import Sequence
+from dataclasses import replace
 
-from balsam.exceptions import TransferWait
+from balsam.exceptions import StepError, TransferWait
 from balsam.platform.transfer import Answer, Batch, Desk, Move, rsync
 from balsam.processing.copying import bytes_below
 from balsam.processing.transfers.arrivals import Arrivals, Following
+from balsam.processing.transfers.links import links_out_of
 from balsam.processing.transfers.outcomes import NO_ROOM
 
 __all__ = ["ByRsync"]
@@ -39,12 +42,14 @@ class ByRsync:
     def _bring(self, batch: Batch, moves: Sequence[Move], desk: Desk, *, follows_links: bool) -> list[Move]:
         """Bring what is named by itself; return the moves that brought nothing but a link."""
         listing = rsync.Listing(moves)
-        os.makedirs(os.path.join(desk.scratch, listing.top), exist_ok=True)
+        _make_directory(desk.scratch, listing.top)
         command = rsync.bring(
             batch.place, listing, desk.scratch, desk.ssh_options(), follows_links=follows_links
         )
         arrivals = Arrivals(listing, desk)
         answer = desk.run(command, arrivals.line, arrivals.look)
+        if listing.is_tree and answer.returncode == 0 and not follows_links:
+            answer = self._follow(batch, listing.moves, desk.scratch, desk) or answer
         links = []
         for name, those in listing.moves.items():
             if those[0].item_id in arrivals.placed:
@@ -67,12 +72,43 @@ class ByRsync:
             elif not _is_of_all(answer):
                 desk.failed(move, said or _words(move, answer), is_final=_is_final(said))
 
+    def _follow(
+        self, batch: Batch, trees: dict[str, list[Move]], top: str, desk: Desk, *, itself: bool = False
+    ) -> Answer | None:
+        """Bring in their stead what links lead to that lead out of trees; None: there are no such links.
+
+        ``trees`` have their names below ``top``; those that cannot be had are failed, and taken out.
+        ``itself``: what is no tree but a link is followed too.
+        """
+        wanted: list[Move] = []
+        for name, moves in list(trees.items()):
+            path = name.rstrip("/")
+            if os.path.islink(os.path.join(top, path)) and not itself:
+                continue
+            try:
+                links = links_out_of(top, path)
+            except StepError as error:
+                for move in trees.pop(name):
+                    desk.failed(move, str(error), is_final=True)
+                continue
+            start = "/" if moves[0].remote.startswith("/") else "./"
+            wanted += [replace(moves[0], remote=start + link, recursive=True) for link in links]
+        if not wanted:
+            return None
+        listing = rsync.Listing(wanted)
+        return desk.run(rsync.bring(batch.place, listing, top, desk.ssh_options(), follows_links=True))
+
     def _bring_pattern(self, batch: Batch, move: Move, desk: Desk) -> None:
         directory = os.path.join(desk.scratch, f"pattern-{move.item_id}")
         os.makedirs(directory, exist_ok=True)
         command = rsync.bring_pattern(batch.place, move, directory, desk.ssh_options())
         answer = desk.run(command, on_wait=lambda: desk.progress(move, bytes_below(directory)))
-        found = sorted(name for name in os.listdir(directory) if name != ".rsync-partial")
+        found = _names_like(move.remote, directory)
+        if answer.returncode == 0:
+            trees = {name: [move] for name in found}
+            answer = self._follow(batch, trees, directory, desk, itself=True) or answer
+            if len(trees) < len(found):
+                return
         if answer.returncode == 0 and found:
             desk.arrived(move, [os.path.join(directory, name) for name in found])
         elif not _is_of_all(answer):
@@ -145,6 +181,22 @@ def _words(move: Move, answer: Answer) -> str:
 
 def _is_final(words: str) -> bool:
     return any(text in words for text in _FINAL)
+
+
+def _make_directory(scratch: str, below: str) -> None:
+    path = os.path.join(scratch, below)
+    try:
+        os.makedirs(path, exist_ok=True)
+    except (FileExistsError, NotADirectoryError):  # an earlier try has left a file of that name
+        shutil.rmtree(scratch)
+        os.makedirs(path)
+
+
+def _names_like(pattern: str, directory: str) -> list[str]:
+    """Return what has come for a pattern, which has as many parts: names below a directory."""
+    stars = "/".join("*" for _ in rsync.relative(pattern).strip("/").split("/"))
+    found = glob.glob(stars, root_dir=directory, include_hidden=True)
+    return sorted(name for name in found if os.path.basename(name) != ".rsync-partial")
 
 
 def _link_tree(source: str, target: str) -> int:

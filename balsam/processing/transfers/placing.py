@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from balsam.exceptions import StepError
 from balsam.lib.beneath import open_below, relative_parts
 from balsam.platform.transfer import Placing
-from balsam.processing.copying import Copier, put
+from balsam.processing.copying import Copier, put, put_contents
 from balsam.processing.interruption import Interruption
 from balsam.schemas.transfers import TransferSpec
 
@@ -52,8 +52,7 @@ def place_arrived(
             elif name:
                 put(copier, source, directory, name)
             else:
-                for inner in sorted(os.listdir(source)):
-                    put(copier, os.path.join(source, inner), directory, inner)
+                put_contents(copier, source, directory)
     return copier.size_bytes, copier.notes
 
 

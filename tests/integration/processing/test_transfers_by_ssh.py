@@ -171,6 +171,68 @@ def test_addresses_of_the_database_generation(by, far, start_processor, add_app,
     assert (far / "results" / "d" / "c").read_text() == "d/c"
 
 
+def test_links_of_a_tree_by_rsync_lead_to_what_they_led_to(app, site, far, start_mover):
+    tree = far / "t"
+    (tree / "deep").mkdir(parents=True)
+    (tree / "deep" / "x").write_text("x")
+    (tree / "zdir").symlink_to("deep")
+    (tree / "zfile").symlink_to("deep/x")
+    (tree / "deep" / "up").symlink_to("../deep/x")
+    (far / "beside").mkdir()
+    (far / "beside" / "y").write_text("y")
+    (tree / "out").symlink_to("../beside/y")
+    (tree / "deep" / "outdir").symlink_to("../../beside")
+    job = Job.objects.create("w", app.id, transfers={"tree": f"rsync:{far}/t"})
+    start_mover()
+    wait_for(job, S.PREPROCESSED)
+    here = workdir(site, job) / "sub"
+    assert os.readlink(here / "zdir") == "deep" and os.readlink(here / "zfile") == "deep/x"
+    assert (here / "deep" / "up").read_text() == (here / "zdir" / "x").read_text() == "x"
+    assert (here / "out").read_text() == (here / "deep" / "outdir" / "y").read_text() == "y"
+    assert not (here / "out").is_symlink() and not (here / "deep" / "outdir").is_symlink()
+
+
+def test_a_link_of_a_tree_to_a_directory_that_holds_it_fails(app, site, far, start_mover):
+    (far / "t").mkdir()
+    (far / "t" / "up").symlink_to("..")
+    job = Job.objects.create("w", app.id, transfers={"tree": f"rsync:{far}/t"})
+    start_mover()
+    wait_for(job, S.FAILED)
+    (item,) = TransferItem.objects.filter(job_id=job.id)
+    assert f"{far}/t/up is a link to a directory that holds it" in item.transfer_info["message"]
+    assert item.attempts == 1
+
+
+def test_links_that_a_pattern_matches_become_what_they_lead_to(far, start_processor, add_app):
+    add_app("old")
+    (far / "d").mkdir()
+    (far / "d" / "c").write_text("c")
+    (far / "a.dat").write_text("a")
+    (far / "link").symlink_to("a.dat")
+    (far / "zlink").symlink_to("d")
+    (far / "e").mkdir()
+    (far / "e" / "out").symlink_to("../a.dat")
+    job = legacy(f"rsync:theta:{far}/*")
+    start_processor()
+    wait_until(lambda: BalsamJob.objects.get(pk=job.pk).state == S.PREPROCESSED)
+    here = Path(job.working_directory)
+    assert sorted(os.listdir(here)) == ["a.dat", "d", "e", "link", "zlink"]
+    for name in ("a.dat", "link", "e/out"):
+        assert (here / name).read_text() == "a" and not (here / name).is_symlink()
+    assert (here / "d" / "c").read_text() == (here / "zlink" / "c").read_text() == "c"
+
+
+def test_a_pattern_that_matches_two_files_of_one_name_fails(far, start_processor, add_app):
+    add_app("old")
+    for name in ("1", "2"):
+        (far / name).mkdir()
+        (far / name / "same").write_text(name)
+    job = legacy(f"rsync:theta:{far}/*/same")
+    start_processor()
+    wait_until(lambda: BalsamJob.objects.get(pk=job.pk).state == S.FAILED)
+    assert "would be copied to" in BalsamJob.objects.get(pk=job.pk).state_history
+
+
 @pytest.mark.parametrize("by", TRANSPORTS)
 def test_a_transfer_that_is_cancelled_ends_what_moves_it(by, app, site, far, start_mover, sshd):
     (far / "a").write_text("a")
