@@ -1,11 +1,12 @@
 """Files of this machine: copied, or linked where that is asked for."""
 
 import os
+import stat
 
 from balsam.exceptions import StepError, StorageFullError, TransferWait
 from balsam.lib.beneath import relative_parts
 from balsam.platform.transfer import Batch, Desk, Move, Placing
-from balsam.processing.copying import Copier, put, size_of
+from balsam.processing.copying import Copier, put, put_contents, size_of
 from balsam.processing.interruption import Interruption
 from balsam.processing.patterns import matches
 from balsam.processing.transfers.outcomes import NO_ROOM
@@ -25,7 +26,7 @@ class ByCopy:
             desk.check()
             try:
                 if batch.direction == "in":
-                    desk.arrived(move, _sources(move), self.how)
+                    desk.arrived(move, _sources(move, self.how), self.how)
                 else:
                     self._send(move, desk)
             except StorageFullError as error:
@@ -49,23 +50,35 @@ class ByLink(ByCopy):
         raise StepError("Results cannot be linked to elsewhere: take `local:` instead of `link:`.")
 
 
-def _sources(move: Move) -> list[str]:
+def _sources(move: Move, how: Placing) -> list[str]:
     """Return what a move in names; raises StepError when there is nothing."""
     if move.is_pattern:
         found = [os.path.abspath(path) for path in matches(os.path.expanduser(move.remote))]
+        if not found:
+            raise StepError(
+                f"Nothing to stage in: {move.remote!r} matches no file or directory on this machine. "
+                "Correct the job's stage_in_url, then set its state to CREATED."
+            )
     else:
-        found = [move.remote] if os.path.lexists(move.remote) else []
-    if not found:
-        raise StepError(
-            f"Nothing to stage in: {move.remote!r} matches no file or directory on this machine. "
-            "Correct the job's stage_in_url, then set its state to CREATED."
-        )
+        found = [move.remote]
+    if len(found) == 1:
+        _check_there(found[0], how)
     if move.top:
         top = os.path.realpath(move.top) + "/"
         for path in found:
             if not f"{os.path.realpath(path)}/".startswith(top):
                 raise StepError(f"{path} leads out of {move.top}, to which the location is confined.")
     return found
+
+
+def _check_there(path: str, how: Placing) -> None:
+    """Raise StepError unless there is a file or directory, at the end of links too."""
+    try:
+        mode = os.stat(path).st_mode
+    except OSError as error:
+        raise StepError(f"Nothing to stage in: {path}: {error.strerror} on this machine.") from error
+    if how == "copy" and not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+        raise StepError(f"Nothing to stage in: {path} is neither a file nor a directory.")
 
 
 def _send_one(move: Move, source: str, desk: Desk, before: int, total: int) -> int:
@@ -86,13 +99,18 @@ def _send_one(move: Move, source: str, desk: Desk, before: int, total: int) -> i
         return copier.size_bytes
     if os.path.isdir(source) and not move.recursive:
         raise StepError(f"{source} is a directory, and the slot is of a file: give it recursive=True.")
-    top = move.top or os.path.dirname(move.remote) or "/"
-    parts = relative_parts(os.path.relpath(move.remote, top))
-    copier = Copier(move.remote, interruption, stays_inside=bool(move.top), progress=tell)
-    is_tree = os.path.isdir(source)
-    with opened(top, parts if is_tree and not parts else parts[:-1], move.remote) as directory_fd:
-        copier.directory = os.path.dirname(move.remote)
-        put(copier, source, directory_fd, parts[-1])
+    remote = move.remote.rstrip("/") or "/"
+    top = move.top or os.path.dirname(remote)
+    parts = relative_parts(os.path.relpath(remote, top))
+    copier = Copier(remote, interruption, stays_inside=bool(move.top), progress=tell)
+    if not parts and not os.path.isdir(source):
+        raise StepError(f"Cannot write the file {remote}: that is the directory of the location.")
+    with opened(top, parts[:-1], remote) as directory_fd:
+        if parts:
+            copier.directory = os.path.dirname(remote)
+            put(copier, source, directory_fd, parts[-1])
+        else:
+            put_contents(copier, source, directory_fd)
     return copier.size_bytes
 
 

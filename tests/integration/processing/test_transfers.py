@@ -99,6 +99,52 @@ def test_a_file_is_linked_where_that_is_asked_for(app, site, store, start_mover)
     assert os.readlink(workdir(site, job) / "in.dat") == f"{store}/a"
 
 
+@pytest.mark.parametrize("place", ["store", "linked"])
+@pytest.mark.parametrize(("to", "words"), [("nowhere", "No such file"), ("a", "Too many levels")])
+def test_a_link_that_leads_nowhere_is_no_data(place, to, words, app, store, start_mover):
+    (store / "a").unlink()
+    (store / "a").symlink_to(to)
+    job = new_job(app, data=f"{place}:{store}/a")
+    start_mover()
+    wait_for(job, S.FAILED)
+    assert words in TransferItem.objects.get(job_id=job.id).transfer_info["message"]
+
+
+def test_a_pipe_is_no_data(app, store, start_mover):
+    os.mkfifo(store / "p")
+    job = new_job(app, data=f"store:{store}/p")
+    start_mover()
+    wait_for(job, S.FAILED)
+    message = TransferItem.objects.get(job_id=job.id).transfer_info["message"]
+    assert f"{store}/p is neither a file nor a directory" in message
+
+
+def test_links_of_a_tree_lead_to_what_they_led_to_and_nothing_else_is_read(app, site, store, start_mover):
+    (store / "t").mkdir()
+    (store / "t" / "beside").symlink_to("../a")
+    (store / "t" / "x").write_text("x")
+    (store / "t" / "within").symlink_to("x")
+    job = new_job(app, data=f"store:{store}/a", tree=f"store:{store}/t")
+    start_mover()
+    wait_for(job, S.PREPROCESSED)
+    here = workdir(site, job) / "sub"
+    assert os.readlink(here / "within") == "x"
+    assert os.readlink(here / "beside") == f"{store}/a"
+
+
+@pytest.mark.parametrize("path", ["back/", "", "/"])
+def test_a_tree_goes_out_to_a_name_with_a_slash_and_to_the_location_itself(
+    path, app, site, store, start_mover, session_id
+):
+    job = new_job(app, data=f"store:{store}/a", results=f"store:{store}/{path}".removesuffix("//"))
+    mover = start_mover()
+    wait_for(job, S.PREPROCESSED)
+    run(job, session_id)
+    mover.wake()
+    wait_for(job, S.JOB_FINISHED)
+    assert (store / path.strip("/") / "in.dat").read_text() == "the data"
+
+
 @pytest.mark.parametrize(
     ("transfers", "words"),
     [
@@ -131,7 +177,7 @@ def test_what_is_not_there_fails_the_job_with_the_words_and_can_be_tried_again(a
     mover = start_mover()
     wait_for(job, S.FAILED)
     item = TransferItem.objects.get(job_id=job.id, state="error")
-    assert "late' matches no file" in item.transfer_info["message"]
+    assert f"{store}/late: No such file or directory" in item.transfer_info["message"]
     (store / "late").write_text("late")
     item.state = "pending"
     item.save()
