@@ -3,7 +3,16 @@
 from balsam.core.explain.facts import Facts
 from balsam.core.explain.fitting import queue_for
 
-__all__ = ["change", "explain_other", "get_nodes", "logs", "run_again", "start_agent", "start_launcher"]
+__all__ = [
+    "change",
+    "explain_other",
+    "get_nodes",
+    "logs",
+    "run_again",
+    "start_agent",
+    "start_launcher",
+    "transfer_again",
+]
 
 #: For a batch job when the job itself is expected to be shorter.
 _LEAST_MIN = 10
@@ -48,6 +57,11 @@ def change(facts: Facts, what: str) -> str:
 def run_again(facts: Facts) -> str:
     """Return the command that runs an ended job again."""
     return change(facts, "--set-state RESTART_READY")
+
+
+def transfer_again(facts: Facts) -> str:
+    """Return the command that tries the transfers again for which a job has failed."""
+    return f"`balsam transfer retry --job {facts.job.number}`"
 
 
 def logs(facts: Facts, option: str = "") -> str:

@@ -75,12 +75,13 @@ def on_failed(facts: Facts) -> Said:
             next_step=f"Give it more time, then run it again: {commands.run_again(facts)}.",
             needs_you=True,
         )
+    again = commands.transfer_again(facts) if facts.transfers else commands.run_again(facts)
     first, *rest = message.splitlines() or ["It failed, and its history does not say why."]
     return Said(
         reason=R.STEP_FAILED,
         text=first,
         details=tuple(rest[-_LINES:]),
-        next_step=f"Mend that, then run it again: {commands.run_again(facts)}.",
+        next_step=f"Mend that, then {'try' if facts.transfers else 'run'} it again: {again}.",
         needs_you=True,
     )
 

@@ -48,7 +48,7 @@ __all__ = ["gather", "job_needs", "site_facts"]
 _EVENTS = 20
 _PARENTS = 50
 _TRANSFERS = 5
-#: State of a job -> which transfers it waits for.
+#: State of a job -> which transfers it waits for; one that has failed may have done so for any.
 _DIRECTIONS = {JobState.READY: "in", JobState.POSTPROCESSED: "out"}
 _BATCH_JOBS = 20
 #: What `balsam.core.transitions` notes when a launcher cannot place a job.
@@ -101,8 +101,12 @@ def gather(job_id: uuid.UUID) -> Facts:
 
 
 def _transfers(job: BalsamJob) -> tuple[TransferFacts, ...]:
-    direction = _DIRECTIONS.get(JobState(job.state))
-    rows = TransferItem.objects.filter(job_id=job.pk, direction=direction).exclude(state=TransferState.DONE)
+    rows = TransferItem.objects.filter(job_id=job.pk)
+    if job.state == JobState.FAILED:
+        rows = rows.filter(state=TransferState.ERROR)
+    else:
+        direction = _DIRECTIONS.get(JobState(job.state))
+        rows = rows.filter(direction=direction).exclude(state=TransferState.DONE)
     return tuple(
         TransferFacts(
             number=row.pk,

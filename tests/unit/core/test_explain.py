@@ -513,6 +513,16 @@ TABLE: list[tuple[S, dict[str, Any], R, tuple[str, ...], bool]] = [
     (S.FAILED, {}, R.STEP_FAILED, ("does not say why",), True),
     (
         S.FAILED,
+        {
+            "events": (event(S.FAILED, "No such file"),),
+            "transfers": (TransferFacts(number=3, place="far:/a", state=T.ERROR),),
+        },
+        R.STEP_FAILED,
+        ("No such file", "`balsam transfer retry --job 7`"),
+        True,
+    ),
+    (
+        S.FAILED,
         {"events": (event(S.FAILED, "Parent 3 is FAILED", "parent_failed"),)},
         R.PARENT_FAILED,
         ("It never ran, Parent 3 is FAILED.", "--set-state CREATED"),
