@@ -2,6 +2,7 @@
 
 import os
 import random
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -169,6 +170,33 @@ def test_addresses_of_the_database_generation(by, far, start_processor, add_app,
     wait_until(lambda: BalsamJob.objects.get(pk=job.pk).state == S.JOB_FINISHED)
     assert (far / "results" / "old.out").read_text() == "out"
     assert (far / "results" / "d" / "c").read_text() == "d/c"
+
+
+def test_what_an_interrupted_run_has_left_gives_way(app, site, far, start_mover):
+    def leave(name: str) -> None:
+        for lane in Path(site.path, "data", ".balsam-transfers").glob("*-0.lock"):
+            path = Path(f"{lane.with_suffix('')}{far}", name)
+            path.parent.mkdir(parents=True)
+            path.write_text("left")
+
+    def bring(name: str) -> str:
+        job = Job.objects.create(name, app.id, transfers={"data": f"rsync:{far}/{name}"})
+        mover.wake()
+        wait_for(job, S.PREPROCESSED)
+        return (workdir(site, job) / "in.dat").read_text()
+
+    mover = start_mover()
+    (far / "a").write_text("a")
+    assert bring("a") == "a"
+    leave("a")
+    (far / "a").unlink()
+    (far / "a").mkdir()
+    (far / "a" / "b").write_text("b")
+    assert bring("a/b") == "b"
+    leave("a/b")
+    shutil.rmtree(far / "a")
+    (far / "a").write_text("again")
+    assert bring("a") == "again"
 
 
 def test_links_of_a_tree_by_rsync_lead_to_what_they_led_to(app, site, far, start_mover):
