@@ -58,6 +58,23 @@ class Listing:
         self.is_tree = moves[0].recursive
         self.is_home = not moves[0].remote.startswith("/")
         self.top = "" if self.is_tree else _shared_directory(self.moves)
+        self._paths = {name.rstrip("/") for name in self.moves}
+
+    def deepest_first(self) -> list[tuple[str, list[Move]]]:
+        """Return what is in another tree before that, which may be moved away."""
+        return sorted(
+            self.moves.items(),
+            key=lambda one: (one[0].rstrip("/").count("/"), one[0].endswith("/")),
+            reverse=True,
+        )
+
+    def is_in_another(self, name: str) -> bool:
+        """Say whether a tree is wanted too that this is in, or that this is under another name."""
+        path = name.rstrip("/")
+        while (path := posixpath.dirname(path)) != "":
+            if path in self._paths:
+                return True
+        return name.endswith("/") and name.rstrip("/") in self.moves
 
 
 def bring(

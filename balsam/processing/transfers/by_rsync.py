@@ -51,7 +51,7 @@ class ByRsync:
         if listing.is_tree and answer.returncode == 0 and not follows_links:
             answer = self._follow(batch, listing.moves, desk.scratch, desk) or answer
         links = []
-        for name, those in listing.moves.items():
+        for name, those in listing.deepest_first():
             if those[0].item_id in arrivals.placed:
                 continue
             path = os.path.join(desk.scratch, name.rstrip("/"))
@@ -59,16 +59,16 @@ class ByRsync:
                 os.unlink(path)
                 links += those
             else:
-                self._hand_on(path, those, answer, desk)
+                self._hand_on(path, those, answer, desk, keeps=listing.is_in_another(name))
         self._tell(answer, moves, desk)
         return links
 
-    def _hand_on(self, path: str, moves: Sequence[Move], answer: Answer, desk: Desk) -> None:
-        """Give what a run has brought to those it is for, or say why it has not come."""
+    def _hand_on(self, path: str, moves: Sequence[Move], answer: Answer, desk: Desk, *, keeps: bool) -> None:
+        """Give what a run has brought to those it is for, or say why it has not come; ``keeps`` it here."""
         for move in moves:
             said = rsync.words_of(move.remote, answer.stderr) if answer.returncode else ""
             if _is_whole(move, path, answer) and not said:
-                desk.arrived(move, [path], "move" if move is moves[-1] else "copy")
+                desk.arrived(move, [path], "move" if move is moves[-1] and not keeps else "copy")
             elif not _is_of_all(answer):
                 desk.failed(move, said or _words(move, answer), is_final=_is_final(said))
 

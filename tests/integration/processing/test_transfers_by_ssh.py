@@ -199,6 +199,24 @@ def test_what_an_interrupted_run_has_left_gives_way(app, site, far, start_mover)
     assert bring("a") == "again"
 
 
+@pytest.mark.parametrize(
+    "order", [("t", "t/deep", "t/deep/x"), ("t/deep/x", "t/deep", "t"), ("t/", "t/deep"), ("t", "t/")]
+)
+def test_trees_that_are_in_one_another_are_whole_for_each_job(order, app, site, far, start_mover):
+    (far / "t" / "deep").mkdir(parents=True)
+    (far / "t" / "deep" / "x").write_text("x")
+    jobs = Job.objects.bulk_create(
+        [Job(f"w{n}", app.id, transfers={"tree": f"rsync:{far}/{name}"}) for n, name in enumerate(order)]
+    )
+    start_mover()
+    for job, name in zip(jobs, order, strict=True):
+        wait_for(job, S.PREPROCESSED)
+        below = "t/deep/x".removeprefix(name).lstrip("/")
+        assert (workdir(site, job) / "sub" / below).read_text() == "x"
+        (item,) = TransferItem.objects.filter(job_id=job.id)
+        assert item.attempts == 1
+
+
 def test_links_of_a_tree_by_rsync_lead_to_what_they_led_to(app, site, far, start_mover):
     tree = far / "t"
     (tree / "deep").mkdir(parents=True)
