@@ -131,7 +131,7 @@ class ByRsync:
             for source in move.local:
                 target = move.target_of(source)
                 name = rsync.relative(target.rstrip("/"))
-                sizes[move.item_id] += _link_tree(source, os.path.join(top, name))
+                sizes[move.item_id] += _link_tree(source, top, name)
                 names[name] = move
         moves = [move for move in batch.moves if move.item_id in sizes]
         if not names:
@@ -199,33 +199,45 @@ def _names_like(pattern: str, directory: str) -> list[str]:
     return sorted(name for name in found if os.path.basename(name) != ".rsync-partial")
 
 
-def _link_tree(source: str, target: str) -> int:
-    """Have a file or directory appear under another name too, without copying where that can be."""
-    os.makedirs(os.path.dirname(target), exist_ok=True)
-    if os.path.lexists(target) and not os.path.isdir(target):
-        os.unlink(target)
+def _link_tree(source: str, top: str, name: str) -> int:
+    """Have a file or directory appear as ``name`` below another one, without copying where that can be.
+
+    What is there already gives way, since it may be another job's: nothing is written through it.
+    """
+    target = os.path.join(top, name)
+    _make_directories(top, os.path.dirname(name))
     if not os.path.isdir(source):
-        return _link_file(source, target)
+        return _link_file(os.path.realpath(source), target)
     size = 0
     for folder, folders, files in os.walk(source):
-        there = os.path.normpath(os.path.join(target, os.path.relpath(folder, source)))
-        os.makedirs(there, exist_ok=True)
+        below = os.path.normpath(os.path.join(name, os.path.relpath(folder, source)))
+        _make_directories(top, below)
+        there = os.path.join(top, below)
         shutil.copystat(folder, there)
-        for name in files:
-            size += _link_file(os.path.join(folder, name), os.path.join(there, name), is_top=False)
-        for name in folders:
-            if os.path.islink(os.path.join(folder, name)):
-                os.symlink(os.readlink(os.path.join(folder, name)), os.path.join(there, name))
+        for one in (*files, *(one for one in folders if os.path.islink(os.path.join(folder, one)))):
+            size += _link_file(os.path.join(folder, one), os.path.join(there, one))
     return size
 
 
-def _link_file(source: str, target: str, *, is_top: bool = True) -> int:
-    if os.path.islink(source) and not is_top:
+def _make_directories(top: str, below: str) -> None:
+    path = top
+    os.makedirs(top, exist_ok=True)
+    for part in below.split("/"):
+        path = os.path.join(path, part)
+        if os.path.islink(path) or os.path.isfile(path):
+            os.unlink(path)
+        os.makedirs(path, exist_ok=True)
+
+
+def _link_file(source: str, target: str) -> int:
+    """Have a file appear under another name too, or make the same link as one is."""
+    if os.path.lexists(target):
+        os.unlink(target)
+    if os.path.islink(source):
         os.symlink(os.readlink(source), target)
         return 0
-    real = os.path.realpath(source)
     try:
-        os.link(real, target)
+        os.link(source, target)
     except OSError:  # on another file system, or somebody else's
-        shutil.copy2(real, target)
+        shutil.copy2(source, target)
     return os.stat(target).st_size

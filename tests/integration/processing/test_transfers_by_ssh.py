@@ -217,6 +217,25 @@ def test_trees_that_are_in_one_another_are_whole_for_each_job(order, app, site, 
         assert item.attempts == 1
 
 
+def test_results_of_one_name_leave_those_of_other_jobs_as_they_are(app, site, far, start_mover, session_id):
+    slots = {"results": f"rsync:{far}/back"}
+    jobs = Job.objects.bulk_create([Job(f"w{n}", app.id, transfers=slots) for n in range(3)])
+    for job in jobs:
+        results = workdir(site, job) / "sub"
+        results.mkdir(parents=True)
+        (results / "out").write_text(job.workdir)
+        (results / "link").symlink_to(job.workdir)
+        (results / job.workdir).write_text("own")
+    report(session_id, claim(session_id, limit=3, site_id=site.id), S.RUNNING, S.RUN_DONE)
+    start_mover()
+    for job in jobs:
+        wait_for(job, S.JOB_FINISHED)
+        assert (workdir(site, job) / "sub" / "out").read_text() == job.workdir
+        assert TransferItem.objects.get(job_id=job.id).attempts == 1
+        assert (far / "back" / job.workdir).read_text() == "own"
+    assert (far / "back" / "out").read_text() in [job.workdir for job in jobs]
+
+
 def test_links_of_a_tree_by_rsync_lead_to_what_they_led_to(app, site, far, start_mover):
     tree = far / "t"
     (tree / "deep").mkdir(parents=True)
