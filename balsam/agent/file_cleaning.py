@@ -63,8 +63,17 @@ def clean(data_path: Path, workdir: str, patterns: Iterable[str]) -> list[Path]:
             continue
         for name in glob.glob(pattern, root_dir=top, recursive=True, include_hidden=True):
             path = Path(top, name)
-            is_inside = os.path.realpath(path.parent).startswith(top)
-            if is_inside and (path.is_symlink() or path.is_file()):
-                path.unlink(missing_ok=True)
+            is_inside = f"{os.path.realpath(path.parent)}/".startswith(f"{top}/")
+            if is_inside and (path.is_symlink() or path.is_file()) and _is_deleted(path):
                 deleted.append(path)
     return deleted
+
+
+def _is_deleted(path: Path) -> bool:
+    """Delete a file; one that cannot be is left, and told of in the log, so that others have their turn."""
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        logger.warning("Cannot clean up: %s", error)
+        return False
+    return True
