@@ -15,7 +15,7 @@ from balsam.processing.transfers.outcomes import NO_ROOM
 
 __all__ = ["ByRsync"]
 
-_FINAL = ("No such file or directory", "Permission denied")
+_FINAL = ("No such file or directory", "Permission denied", "Not a directory", "Too many levels of symbolic")
 
 
 class ByRsync:
@@ -107,7 +107,7 @@ class ByRsync:
         if answer.returncode == 0:
             trees = {name: [move] for name in found}
             answer = self._follow(batch, trees, directory, desk, itself=True) or answer
-            if len(trees) < len(found):
+            if len(trees) < len(found) or _has_namesakes(move, found, desk):
                 return
         if answer.returncode == 0 and found:
             desk.arrived(move, [os.path.join(directory, name) for name in found])
@@ -190,6 +190,18 @@ def _make_directory(scratch: str, below: str) -> None:
     except (FileExistsError, NotADirectoryError):  # an earlier try has left a file of that name
         shutil.rmtree(scratch)
         os.makedirs(path)
+
+
+def _has_namesakes(move: Move, names: Sequence[str], desk: Desk) -> bool:
+    """Fail a pattern that matches two files of one name."""
+    seen: dict[str, str] = {}
+    for name in names:
+        other = seen.setdefault(os.path.basename(name), name)
+        if other != name:
+            words = f"{move.remote} matches both {other} and {name}, which would have one name here. "
+            desk.failed(move, words + "Name the directories that hold them.", is_final=True)
+            return True
+    return False
 
 
 def _names_like(pattern: str, directory: str) -> list[str]:

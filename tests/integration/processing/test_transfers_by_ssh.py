@@ -236,6 +236,17 @@ def test_results_of_one_name_leave_those_of_other_jobs_as_they_are(app, site, fa
     assert (far / "back" / "out").read_text() in [job.workdir for job in jobs]
 
 
+@pytest.mark.parametrize(("name", "words"), [("loop", "Too many levels"), ("a/x", "Not a directory")])
+def test_what_cannot_be_a_file_is_not_tried_again(name, words, app, site, far, start_mover):
+    (far / "a").write_text("a")
+    (far / "loop").symlink_to("loop")
+    job = Job.objects.create("w", app.id, transfers={"data": f"rsync:{far}/{name}"})
+    start_mover()
+    wait_for(job, S.FAILED)
+    (item,) = TransferItem.objects.filter(job_id=job.id)
+    assert item.attempts == 1 and words in item.transfer_info["message"]
+
+
 def test_links_of_a_tree_by_rsync_lead_to_what_they_led_to(app, site, far, start_mover):
     tree = far / "t"
     (tree / "deep").mkdir(parents=True)
@@ -295,7 +306,8 @@ def test_a_pattern_that_matches_two_files_of_one_name_fails(far, start_processor
     job = legacy(f"rsync:theta:{far}/*/same")
     start_processor()
     wait_until(lambda: BalsamJob.objects.get(pk=job.pk).state == S.FAILED)
-    assert "would be copied to" in BalsamJob.objects.get(pk=job.pk).state_history
+    words = f"matches both {far}/1/same and {far}/2/same".replace("both /", "both ").replace("and /", "and ")
+    assert words in BalsamJob.objects.get(pk=job.pk).state_history
 
 
 @pytest.mark.parametrize("by", TRANSPORTS)
