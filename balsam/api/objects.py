@@ -204,9 +204,13 @@ class Model:
     # -- how it looks --------------------------------------------------------------------------------
 
     def display_dict(self) -> Record:
-        """Return the fields as JSON can hold them."""
+        """Return the fields as JSON can hold them; of a new object, those too that are not read back."""
         values = self.__dict__["_values"]
-        return {name: _shown(values.get(name)) for name, field in self._resource.fields.items() if field.read}
+        return {
+            name: _shown(values.get(name))
+            for name, field in self._resource.fields.items()
+            if field.read or (self._is_new and values.get(name))
+        }
 
     def __str__(self) -> str:
         import yaml

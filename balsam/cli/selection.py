@@ -18,13 +18,14 @@ _ACTIVE_SEC = 120
 
 
 def key_values(ctx: click.Context, param: click.Parameter, pairs: tuple[str, ...]) -> dict[str, str]:
-    """Read KEY=VALUE options; raises BadParameter for one without ``=``."""
-    found = {}
+    """Read KEY=VALUE options; raises BadParameter for one without ``=``, or two of one key."""
+    found: dict[str, str] = {}
     for pair in pairs:
         key, equals, value = pair.partition("=")
         if not equals or not key:
             raise click.BadParameter(f"{pair!r} needs to be in the format KEY=VALUE.", ctx, param)
-        found[key] = value
+        if found.setdefault(key, value) != value:
+            raise click.BadParameter(f"{key!r} is given twice: {found[key]!r} and {value!r}.", ctx, param)
     return found
 
 

@@ -11,7 +11,7 @@ from balsam.cli.selection import app_ids, key_values, long_site_option, site_fil
 from balsam.exceptions import AmbiguousError, UsageError
 
 #: Why a new job will not run; others are usual.
-_WORTH_A_WARNING = ("impossible", "no_agent", "agent_silent", "agent_fails", "parent_failed")
+_WORTH_A_WARNING = ("impossible", "no_agent", "no_mover", "agent_silent", "agent_fails", "parent_failed")
 
 
 @click.command(

@@ -140,6 +140,7 @@ def test_parents_are_named_by_number_or_id(balsam: Balsam, theta: Site):
         (("-a", "Hello", "-w", "x", "-tag", "=x"), 2, "format KEY=VALUE"),
         (("-a", "Hello", "-w", "x", "-lp", "x"), 2, "format KEY=VALUE"),
         (("-a", "Hello", "-w", "x", "-s", "x"), 2, "format KEY=VALUE"),
+        (("-a", "Hello", "-w", "x", "-s", "d=a:/x", "-s", "d=a:/y"), 2, "'d' is given twice"),
         (("-a", "Hello", "-w", "x", "-p", "name=x", "-n", "0"), 2, "must be 1 or more"),
         (("-a", "Hello", "-w", "x", "-p", "name=x", "-n", "two"), 2, "not a valid integer"),
         (("-a", "Hello", "-w", "x", "-p", "name=x", "-t", "-1"), 2, "must be 0 or more"),

@@ -66,6 +66,8 @@ def test_transfers_are_cancelled_and_tried_again(jobs, balsam_cli: Balsam):
 
 def test_job_is_made_with_a_transfer(jobs, balsam_cli: Balsam):
     words = ("job", "create", "--app", "Sum", "--workdir", "x", "--yes")
+    asked = balsam_cli(*words[:-1], "--stage-data", "data=here:/y", input="n\n").check()
+    assert "transfers:\n  data:" in asked.stdout and "/y" in asked.stdout, "it is shown before it is added"
     balsam_cli(*words, "--stage-data", "data=here:/y").check()
     assert rows(balsam_cli("transfer", "ls", "-o", "json"))[-1]["remote"] == "here:/y"
     refused = balsam_cli(*words, "--stage-data", "dat=here:/y")
