@@ -46,7 +46,8 @@ class Carrier:
     """The desk of one batch. ``on_result`` is called for each transfer, once, from this thread.
 
     ``on_progress`` is called now and then for what is under way; ``on_notes`` with what others do of
-    transfers, and returns once that is recorded.
+    transfers, and returns once that is recorded. What is not wanted any more when it comes, since its job is
+    gone or was begun anew, is put nowhere.
     """
 
     def __init__(
@@ -60,6 +61,7 @@ class Carrier:
         *,
         endpoint: Endpoint,
         on_notes: Callable[[Sequence[TransferResult]], None],
+        is_wanted: Callable[[TransferSpec], bool],
     ) -> None:
         self.scratch = ""
         self.endpoint = endpoint
@@ -71,6 +73,7 @@ class Carrier:
         self._on_result = on_result
         self._on_progress = on_progress
         self._on_notes = on_notes
+        self._is_wanted = is_wanted
         self._directories: dict[int, str] = {}
         self._environ = environ
         self._began = time.monotonic()
@@ -192,6 +195,9 @@ class Carrier:
     def arrived(self, move: Move, paths: Sequence[str], how: Placing = "move") -> None:
         """Put what has come to its place; raises TransferWait where there is no room."""
         spec = self._plans[move.item_id].spec
+        if not self._is_wanted(spec):
+            self._tell(given_up(spec, "Nobody wants it any more"))
+            return
         try:
             size, notes = place_arrived(
                 spec, paths, self._interruption, how, lambda size: self._copied(move, paths, size)

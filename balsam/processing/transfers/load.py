@@ -72,6 +72,11 @@ class TransferLoad:
         """Return what is claimed, under way or unreported."""
         return list(self._held)
 
+    def holds(self, item_id: int, attempt: int) -> bool:
+        """Say whether this start of a transfer is still ours: nobody has cancelled it, nor begun it anew."""
+        spec = self._held.get(item_id)
+        return spec is not None and spec.attempt == attempt
+
     def hold(self, specs: Iterable[TransferSpec]) -> None:
         """Take over claimed transfers."""
         self._held |= {spec.item_id: spec for spec in specs}
@@ -102,13 +107,13 @@ class TransferLoad:
 
     def keep(self, result: TransferResult) -> None:
         """Note what became of a transfer."""
-        if result.item_id in self._held:
+        if self.holds(result.item_id, result.attempt):
             self._have_told([result])
             self._progress.pop(result.item_id, None)
 
     def keep_progress(self, result: TransferResult) -> None:
         """Note how much has come of a transfer; of what is noted before it is told, the last counts."""
-        if result.item_id in self._held:
+        if self.holds(result.item_id, result.attempt):
             self._progress[result.item_id] = result
 
     def take_progress(self) -> list[TransferResult]:
@@ -135,8 +140,9 @@ class TransferLoad:
         for result in results:
             self._results.popleft()
             self._noted.discard(result.item_id)
-            if result.state != TransferState.ACTIVE or str(result.item_id) in late:
-                self._held.pop(result.item_id, None)
+            is_over = result.state != TransferState.ACTIVE or str(result.item_id) in late
+            if is_over and self.holds(result.item_id, result.attempt):
+                del self._held[result.item_id]
         self.results_since = time.monotonic()
 
     def put_off(self, results: list[TransferResult]) -> None:

@@ -17,7 +17,7 @@ from balsam.processing.transfers.load import TransferLoad
 from balsam.processing.transfers.logins import Logins
 from balsam.processing.transfers.planning import Plan
 from balsam.schemas.sessions import ReportReply
-from balsam.schemas.transfers import TransferResult
+from balsam.schemas.transfers import TransferResult, TransferSpec
 
 __all__ = ["Mover"]
 
@@ -121,6 +121,7 @@ class Mover:
                 self._courier.environ,
                 endpoint=self._endpoint,
                 on_notes=self._record,
+                is_wanted=self._is_wanted,
             ).carry()
             with self._changed:
                 del self._begun[interruption]
@@ -138,6 +139,10 @@ class Mover:
             interruption = Interruption()
             self._begun[interruption] = plans
             return plans, interruption
+
+    def _is_wanted(self, spec: TransferSpec) -> bool:
+        with self._changed:
+            return self._load.holds(spec.item_id, spec.attempt)
 
     def _keep(self, result: TransferResult) -> None:
         with self._changed:

@@ -332,6 +332,28 @@ def test_a_transfer_that_is_cancelled_ends_what_moves_it(by, app, site, far, sta
     assert mover.held_ids() == []
 
 
+@pytest.mark.parametrize("by", TRANSPORTS)
+def test_a_job_that_is_deleted_gets_no_file_though_its_batch_goes_on(by, app, site, far, start_mover, sshd):
+    (far / "a").write_text("a")
+    slots = {"data": f"{by}:{far}/a"}
+    first = Job.objects.create("first", app.id, transfers=slots)
+    mover = start_mover(concurrency=1)
+    wait_for(first, S.PREPROCESSED)
+    with sshd.paused():
+        gone, stays = Job.objects.bulk_create(
+            [Job(name, app.id, transfers=slots) for name in ("gone", "stays")]
+        )
+        directory = workdir(site, gone)
+        mover.wake()
+        wait_until(lambda: [pid for pid in children_of(os.getpid()) if _is_running(pid, by)])
+        gone.delete()
+        mover.wake()
+        wait_until(lambda: len(mover.held_ids()) == 1, what="word of that")
+    wait_for(stays, S.PREPROCESSED)
+    wait_until(lambda: lanes(site) == [])
+    assert not directory.exists()
+
+
 def _is_running(pid: int, program: str) -> bool:
     try:
         words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")

@@ -50,6 +50,7 @@ def carry(
         {},
         endpoint=endpoint,
         on_notes=on_notes,
+        is_wanted=lambda spec: True,
     ).carry()
 
 
