@@ -102,6 +102,7 @@ def test_root_has_a_database_whose_files_stay_his(installation: Path, new_path: 
 def test_root_without_user_namespaces_has_a_database(
     installation: Path, new_path: Path, tmp_path: Path
 ) -> None:
+    skip_unless_it_runs(as_user(NOBODY), "another user cannot run what is installed here")
     for name in ("sh", "setpriv"):  # but no unshare
         (tmp_path / name).symlink_to(str(shutil.which(name)))
     seen = live(new_path, PATH=str(tmp_path))  # its parents belong to root alone
@@ -121,6 +122,7 @@ def live_again(db_path: Path) -> bool:
 def test_roots_cluster_moves_to_an_account_where_namespaces_are_gone(
     new_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    skip_unless_it_runs(as_user(NOBODY), "another user cannot run what is installed here")
     live(new_path)
     for name in ("sh", "setpriv"):
         (tmp_path / name).symlink_to(str(shutil.which(name)))
