@@ -9,6 +9,7 @@ from pathlib import Path
 from balsam.client import Client
 from balsam.config import SiteConfig
 from balsam.config.site_settings import FileCleanerSettings
+from balsam.lib.beneath import is_below
 from balsam.schemas.resources import Query
 
 __all__ = ["FileCleaning", "clean"]
@@ -63,14 +64,14 @@ def clean(data_path: Path, workdir: str, patterns: Iterable[str]) -> list[Path]:
             continue
         for name in glob.glob(pattern, root_dir=top, recursive=True, include_hidden=True):
             path = Path(top, name)
-            is_inside = f"{os.path.realpath(path.parent)}/".startswith(f"{top}/")
-            if is_inside and (path.is_symlink() or path.is_file()) and _is_deleted(path):
+            is_inside = is_below(os.path.realpath(path.parent), top)
+            if is_inside and (path.is_symlink() or path.is_file()) and _delete(path):
                 deleted.append(path)
     return deleted
 
 
-def _is_deleted(path: Path) -> bool:
-    """Delete a file; one that cannot be is left, and told of in the log, so that others have their turn."""
+def _delete(path: Path) -> bool:
+    """Delete a file, and say whether it is; the log tells of one that cannot be, so that others go on."""
     try:
         path.unlink(missing_ok=True)
     except OSError as error:

@@ -8,10 +8,15 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 
-__all__ = ["FOLLOW", "NO_FOLLOW", "open_below", "relative_parts"]
+__all__ = ["FOLLOW", "NO_FOLLOW", "is_below", "open_below", "relative_parts"]
 
 FOLLOW = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 NO_FOLLOW = FOLLOW | os.O_NOFOLLOW
+
+
+def is_below(path: str, directory: str) -> bool:
+    """Say whether a path is a directory or in it, by its name alone: no link is looked at."""
+    return f"{path.rstrip('/')}/".startswith(f"{directory.rstrip('/')}/")
 
 
 def relative_parts(path: str) -> list[str]:

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from balsam.exceptions import StepError, StorageFullError
-from balsam.lib.beneath import FOLLOW, NO_FOLLOW
+from balsam.lib.beneath import FOLLOW, NO_FOLLOW, is_below
 from balsam.processing.interruption import Interruption
 
 __all__ = ["Copier", "bytes_below", "is_same", "put", "put_contents", "size_of"]
@@ -232,7 +232,7 @@ def _copy_link(source: str, target: _Spot, top: str) -> None:
     _refuse_directory(target)
     leads_to = os.readlink(source)
     whole = os.path.normpath(os.path.join(os.path.dirname(os.path.abspath(source)), leads_to))
-    if not os.path.isabs(leads_to) and (source == top or not _is_below(whole, os.path.abspath(top))):
+    if not os.path.isabs(leads_to) and (source == top or not is_below(whole, os.path.abspath(top))):
         leads_to = whole
     temporary = _temporary_name()
     os.symlink(leads_to, temporary, dir_fd=target.fd)
@@ -275,8 +275,4 @@ def is_same(one: str, other: str) -> bool:
 
 
 def _is_inside(path: str, directory: str) -> bool:
-    return _is_below(os.path.realpath(path), os.path.realpath(directory))
-
-
-def _is_below(path: str, directory: str) -> bool:
-    return path == directory or path.startswith(directory.rstrip("/") + "/")
+    return is_below(os.path.realpath(path), os.path.realpath(directory))

@@ -9,6 +9,7 @@ import os
 from collections.abc import Iterator
 
 from balsam.exceptions import StepError
+from balsam.lib.beneath import is_below
 from balsam.processing.interruption import Interruption
 from balsam.processing.patterns import matches_inside, words
 from balsam.schemas.jobs import ParentDir, StepSpec, output_name
@@ -46,7 +47,7 @@ def _targets(parent: ParentDir, pattern: str, workdir: str) -> Iterator[str]:
         return
     for name in matches_inside(parent.workdir, pattern):
         target = os.path.join(parent.workdir, name)
-        if not f"{own}/".startswith(os.path.realpath(target) + "/"):
+        if not is_below(own, os.path.realpath(target)):
             yield target
 
 

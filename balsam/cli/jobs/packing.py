@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from balsam.exceptions import ConflictError, NotFoundError, UsageError
 from balsam.lib.archives import Entry, differences, index_of
+from balsam.lib.beneath import is_below
 from balsam.states import END_STATES, JobState
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ def _outermost(names: Iterable[str]) -> list[str]:
     """Leave out the directories that are in others."""
     kept: list[str] = []
     for name in sorted(set(names), key=lambda name: (len(Path(name).parts), name)):
-        if not any(f"{name}/".startswith(f"{other}/") for other in kept):
+        if not any(is_below(name, other) for other in kept):
             kept.append(name)
     return kept
 
@@ -137,7 +138,7 @@ class _Needed:
         if job.id in self.parents:
             return f"job {self.parents[job.id]}, its child, has not finished"
         for workdir, other in self.workdirs:
-            if other != job.id and f"{workdir}/".startswith(f"{name}/"):
+            if other != job.id and is_below(workdir, name):
                 return f"job {other}, which has not finished, works in {workdir}"
         return ""
 

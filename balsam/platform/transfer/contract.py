@@ -10,6 +10,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+from balsam.lib.beneath import is_below
+
 __all__ = ["Answer", "Batch", "CommandLine", "Desk", "Endpoint", "Move", "Place", "Placing", "Transport"]
 
 Placing = Literal["move", "copy", "link"]
@@ -52,7 +54,7 @@ class Endpoint:
         """Return what the endpoint calls a file of this machine; None: nothing that is known."""
         if not self.path:
             return local
-        if local != self.site_path and not local.startswith(self.site_path.rstrip("/") + "/"):
+        if not is_below(local, self.site_path):
             return None
         return posixpath.join(self.path, local[len(self.site_path) :].lstrip("/"))
 

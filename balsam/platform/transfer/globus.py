@@ -8,6 +8,8 @@ from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from balsam.lib.beneath import is_below
+
 __all__ = [
     "Item",
     "Outcome",
@@ -68,7 +70,7 @@ def skipped_of(items: Sequence[Item], skipped: Iterable[Document], *, is_alone: 
     """
     for error in skipped:
         path = error.get("source_path") or ""
-        if is_alone or any(_is_below(path, item.source) for item in items):
+        if is_alone or any(is_below(path, item.source) for item in items):
             code = str(error.get("error_code") or "")
             return Outcome(_left_out(error), code in _FINAL)
     return None
@@ -78,7 +80,7 @@ def stray_of(items: Sequence[Item], skipped: Iterable[Document]) -> Outcome | No
     """Return what was left out of a task, and may be of any of its ``items``; None: nothing."""
     for error in skipped:
         path = error.get("source_path") or ""
-        if not any(_is_below(path, item.source) for item in items):
+        if not any(is_below(path, item.source) for item in items):
             return Outcome(f"Globus left something out of the task: {_left_out(error)}", is_final=False)
     return None
 
@@ -109,17 +111,13 @@ def is_done(items: Iterable[Item], files: Container[str]) -> bool:
 
 def has_part(items: Iterable[Item], files: Iterable[str]) -> bool:
     """Say whether a task has copied something for each item of a move."""
-    return all(any(_is_below(path, item.destination) for path in files) for item in items)
+    return all(any(is_below(path, item.destination) for path in files) for item in items)
 
 
 def consents_of(scopes: Iterable[str]) -> list[str]:
     """Return the endpoints whose data a consent is needed for."""
     found = re.findall(r"/scopes/([0-9A-Fa-f-]{36})/data_access", " ".join(scopes))
     return list(dict.fromkeys(found))
-
-
-def _is_below(path: str, top: str) -> bool:
-    return path.rstrip("/") == top.rstrip("/") or path.startswith(top.rstrip("/") + "/")
 
 
 def _named(path: str) -> re.Pattern[str]:

@@ -4,7 +4,7 @@ import os
 import stat
 
 from balsam.exceptions import StepError, StorageFullError, TransferWait
-from balsam.lib.beneath import relative_parts
+from balsam.lib.beneath import is_below, relative_parts
 from balsam.platform.transfer import Batch, Desk, Move, Placing
 from balsam.processing.copying import Copier, put, put_contents, size_of
 from balsam.processing.interruption import Interruption
@@ -64,9 +64,9 @@ def _sources(move: Move, how: Placing) -> list[str]:
     if len(found) == 1:
         _check_there(found[0], how)
     if move.top:
-        top = os.path.realpath(move.top) + "/"
+        top = os.path.realpath(move.top)
         for path in found:
-            if not f"{os.path.realpath(path)}/".startswith(top):
+            if not is_below(os.path.realpath(path), top):
                 raise StepError(f"{path} leads out of {move.top}, to which the location is confined.")
     return found
 

@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 
 from balsam.exceptions import StepError
+from balsam.lib.beneath import is_below
 
 __all__ = ["links_out_of"]
 
@@ -17,7 +18,7 @@ def links_out_of(top: str, name: str) -> list[str]:
     found = []
     for path in _links(tree):
         leads_to = os.path.normpath(os.path.join(os.path.dirname(path), os.readlink(path)))
-        if path != tree and f"{leads_to}/".startswith(f"{tree}/"):
+        if path != tree and is_below(leads_to, tree):
             continue
         link = os.path.relpath(path, top)
         if path.startswith(f"{leads_to}/"):

@@ -13,7 +13,7 @@ from functools import lru_cache
 from urllib.parse import unquote, urlsplit
 
 from balsam.exceptions import StepError, UsageError
-from balsam.lib.beneath import relative_parts
+from balsam.lib.beneath import is_below, relative_parts
 from balsam.platform.transfer import Batch, Move, Place, parse_address, parse_location
 from balsam.processing.patterns import matches_inside, words
 from balsam.schemas.transfers import TransferSpec
@@ -72,7 +72,7 @@ def _place(spec: TransferSpec, locations: Mapping[str, str] | None) -> tuple[Pla
         )
     place, top = _location(spec.location_alias, known)
     path = spec.remote_path
-    if top and path != top and not path.startswith(top + "/"):
+    if top and not is_below(path, top):
         raise UsageError(
             f"{spec.location_alias}:{path} is not below {top or '/'}, to which the location is confined."
         )
