@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from django.db import transaction
 
-from balsam.core import columns, notices, sql, transitions
+from balsam.core import columns, sql, transitions
 from balsam.core.copying import copy_jobs
 from balsam.core.lifecycle import Facts, settle
 from balsam.core.models.transfer import TransferItem
@@ -119,9 +119,8 @@ def _add_transfers(jobs: Sequence["BalsamJob"], states: Mapping[uuid.UUID, str])
             item.job_id = job.job_id
     TransferItem.objects.bulk_create([item for job in jobs for item in job._new_transfers])
     for state, direction in ((S.READY, "in"), (S.POSTPROCESSED, "out")):
-        if waiting := [job.job_id for job in jobs if states[job.job_id] == state]:
+        if waiting := {job.job_id: job.site_id for job in jobs if states[job.job_id] == state}:
             transitions.open_transfers(waiting, direction)
-            notices.notify({(notices.TRANSFERS, job.site_id) for job in jobs})
 
 
 def _mark_saved(job: "BalsamJob") -> None:

@@ -75,13 +75,16 @@ def on_failed(facts: Facts) -> Said:
             next_step=f"Give it more time, then run it again: {commands.run_again(facts)}.",
             needs_you=True,
         )
-    again = commands.transfer_again(facts) if facts.transfers else commands.run_again(facts)
+    if facts.transfers:
+        again = f"try it again: {commands.transfer_again(facts)}"
+    else:
+        again = f"run it again: {commands.run_again(facts)}"
     first, *rest = message.splitlines() or ["It failed, and its history does not say why."]
     return Said(
         reason=R.STEP_FAILED,
         text=first,
         details=tuple(rest[-_LINES:]),
-        next_step=f"Mend that, then {'try' if facts.transfers else 'run'} it again: {again}.",
+        next_step=f"Mend that, then {again}.",
         needs_you=True,
     )
 

@@ -168,16 +168,15 @@ class Batch:
             if sql.run("close_transfers", ids=[str(row.job_id) for row in gone], directions=directions):
                 self.tell(notices.TRANSFERS)
         for state, direction in _DIRECTIONS.items():
-            come = [
-                row.job_id
+            come = {
+                row.job_id: row.site_id
                 for row in changed
                 if row.state is state
                 and (row.stored is not state or row.is_restaged)
                 and _waits_for(row, state)
-            ]
+            }
             if come:
                 open_transfers(come, direction, keeps_done=self.keeps_done_transfers)
-                self.tell(notices.TRANSFERS)
 
     def tell(self, topic: str) -> None:
         """Tell listeners something that concerns the sites of these jobs."""

@@ -2,26 +2,28 @@
 
 import shlex
 import uuid
-from collections.abc import Iterable
+from collections.abc import Mapping
 
-from balsam.core import sql
+from balsam.core import notices, sql
 from balsam.core.models.transfer import TransferItem
 
 __all__ = ["open_transfers"]
 
 
-def open_transfers(job_ids: Iterable[uuid.UUID], direction: str, *, keeps_done: bool = False) -> None:
+def open_transfers(
+    sites_of_jobs: Mapping[uuid.UUID, int | None], direction: str, *, keeps_done: bool = False
+) -> None:
     """Have the transfers of jobs done that have just come to wait for them; runs in their transaction.
 
     What a job says in its own columns becomes transfers here; with ``keeps_done`` those there are stay.
-    Whoever calls it tells that there are transfers to do.
     """
-    wanted = list(job_ids)
+    wanted = list(sites_of_jobs)
     ids = [str(job_id) for job_id in wanted]
     if not keeps_done:
         TransferItem.objects.filter(job_id__in=wanted, direction=direction, slot="").delete()
         TransferItem.objects.bulk_create(_of_columns(ids, direction))
     sql.run("open_transfers", ids=ids, direction=direction, keeps_done=keeps_done)
+    notices.notify((notices.TRANSFERS, site_id) for site_id in set(sites_of_jobs.values()))
 
 
 def _of_columns(ids: list[str], direction: str) -> list[TransferItem]:
