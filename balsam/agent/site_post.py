@@ -50,9 +50,9 @@ class SitePost:
 
     def prepare(self, board: Board) -> None:
         """Read where transfers lead."""
-        options = self.mover_options
-        for alias, text in (options.locations or {}).items() if options is not None else ():
-            parse_location(alias, text)
+        if (settings := self._config.settings.transfers) is not None:
+            for alias, text in settings.transfer_locations.items():
+                parse_location(alias, text)
 
     def loops(
         self, client: Client, sync: SchedulerSync, board: Board, on_change: Callable[[], None]

@@ -22,6 +22,7 @@ __all__ = [
     "relative",
     "send",
     "shown",
+    "start_of",
     "words_of",
 ]
 
@@ -56,7 +57,7 @@ class Listing:
         for move in moves:
             self.moves.setdefault(relative(move.remote), []).append(move)
         self.is_tree = moves[0].recursive
-        self.is_home = not moves[0].remote.startswith("/")
+        self.start = start_of(moves[0].remote)
         self.top = "" if self.is_tree else _shared_directory(self.moves)
         self._paths = {name.rstrip("/") for name in self.moves}
 
@@ -86,7 +87,7 @@ def bring(
     top = listing.top
     names = b"".join(os.fsencode(name[len(top) :]) + b"\0" for name in listing.moves)
     how = (*_ALWAYS, *_NAMING, *_IN, *kind, *_LISTED, *_shell(ssh))
-    source = f"{_host(place)}:{'./' if listing.is_home else '/'}{top}"
+    source = f"{_host(place)}:{listing.start}{top}"
     return CommandLine(["rsync", *how, "--", source, f"{scratch}/{top}"], names)
 
 
@@ -99,19 +100,25 @@ def _shared_directory(names: Iterable[str]) -> str:
 
 def bring_pattern(place: Place, move: Move, directory: str, ssh: Sequence[str]) -> CommandLine:
     """Copy what a pattern matches at the other end into ``directory``, below it at the same path."""
-    remote = ("/" if move.remote.startswith("/") else "./") + relative(move.remote)
+    remote = start_of(move.remote) + relative(move.remote)
     how = (*_ALWAYS, *_IN, *_TREE, "-R", "--no-implied-dirs", *_shell(ssh))
     return CommandLine(["rsync", *how, "--", f"{_host(place)}:{remote}", directory + "/"])
 
 
-def send(
-    place: Place, names: Sequence[str], scratch: str, ssh: Sequence[str], *, is_home: bool
-) -> CommandLine:
-    """Copy what is below ``scratch`` to the same path at the other end: files, and directories whole."""
+def send(place: Place, names: Sequence[str], scratch: str, ssh: Sequence[str], *, start: str) -> CommandLine:
+    """Copy what is below ``scratch`` to the same path at the other end: files, and directories whole.
+
+    ``start`` is that of their paths there: see `start_of`.
+    """
     listed = b"".join(os.fsencode(name) + b"\0" for name in names)
-    target = f"{_host(place)}:{'./' if is_home else '/'}"
+    target = f"{_host(place)}:{start}"
     argv = ["rsync", *_ALWAYS, *_COUNTING, "-rl", *_LISTED, *_shell(ssh), "--", scratch + "/", target]
     return CommandLine(argv, listed)
+
+
+def start_of(path: str) -> str:
+    """Return what the `relative` name of a path is relative to: the root, or the home directory."""
+    return "/" if path.startswith("/") else "./"
 
 
 def relative(path: str) -> str:

@@ -3,13 +3,13 @@
 import os
 import stat
 
-from balsam.exceptions import StepError, StorageFullError, TransferWait
+from balsam.exceptions import StepError, StorageFullError
 from balsam.lib.beneath import is_below, relative_parts
 from balsam.platform.transfer import Batch, Desk, Move, Placing
 from balsam.processing.copying import Copier, put, put_contents, size_of
 from balsam.processing.interruption import Interruption
 from balsam.processing.patterns import matches
-from balsam.processing.transfers.outcomes import NO_ROOM
+from balsam.processing.transfers.outcomes import no_room
 from balsam.processing.transfers.placing import opened
 
 __all__ = ["ByCopy", "ByLink"]
@@ -30,7 +30,7 @@ class ByCopy:
                 else:
                     self._send(move, desk)
             except StorageFullError as error:
-                raise TransferWait(f"{error}\n{NO_ROOM}", needs_you=True) from error
+                raise no_room(error) from error
             except StepError as error:
                 desk.failed(move, str(error), is_final=True)
 

@@ -6,12 +6,13 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import replace
 
-from balsam.exceptions import StepError, TransferWait
+from balsam.exceptions import StepError
 from balsam.platform.transfer import Answer, Batch, Desk, Move, rsync
 from balsam.processing.copying import bytes_below
 from balsam.processing.transfers.arrivals import Arrivals, Following
 from balsam.processing.transfers.links import links_out_of
-from balsam.processing.transfers.outcomes import NO_ROOM
+from balsam.processing.transfers.outcomes import no_room
+from balsam.processing.transfers.placing import pair_of_one_name
 
 __all__ = ["ByRsync"]
 
@@ -91,7 +92,7 @@ class ByRsync:
                 for move in trees.pop(name):
                     desk.failed(move, str(error), is_final=True)
                 continue
-            start = "/" if moves[0].remote.startswith("/") else "./"
+            start = rsync.start_of(moves[0].remote)
             wanted += [replace(moves[0], remote=start + link, recursive=True) for link in links]
         if not wanted:
             return None
@@ -107,7 +108,12 @@ class ByRsync:
         if answer.returncode == 0:
             trees = {name: [move] for name in found}
             answer = self._follow(batch, trees, directory, desk, itself=True) or answer
-            if len(trees) < len(found) or _has_namesakes(move, found, desk):
+            if len(trees) < len(found):
+                return
+            if pair := pair_of_one_name(found):
+                both = " and ".join(pair)
+                words = f"{move.remote} matches both {both}, which would have one name here. "
+                desk.failed(move, words + "Name the directories that hold them.", is_final=True)
                 return
         if answer.returncode == 0 and found:
             desk.arrived(move, [os.path.join(directory, name) for name in found])
@@ -138,8 +144,8 @@ class ByRsync:
             for move in moves:
                 desk.sent(move, 0)
             return
-        is_home = not moves[0].remote.startswith("/")
-        command = rsync.send(batch.place, list(names), top, desk.ssh_options(), is_home=is_home)
+        start = rsync.start_of(moves[0].remote)
+        command = rsync.send(batch.place, list(names), top, desk.ssh_options(), start=start)
         answer = desk.run(command, Following(names, sizes, desk).line)
         for move in moves:
             said = rsync.words_of(move.remote, answer.stderr) if answer.returncode else ""
@@ -154,7 +160,7 @@ class ByRsync:
         if answer.returncode == 0:
             return
         if rsync.is_disk_full(answer.stderr):
-            raise TransferWait(f"No room is left: {answer.words}\n{NO_ROOM}", needs_you=True)
+            raise no_room(f"No room is left: {answer.words}")
         if rsync.is_lost(answer.returncode, answer.stderr):
             desk.ssh_options()  # tells, where the connection is gone for good
             raise ConnectionError(answer.words)
@@ -190,18 +196,6 @@ def _make_directory(scratch: str, below: str) -> None:
     except (FileExistsError, NotADirectoryError):  # an earlier try has left a file of that name
         shutil.rmtree(scratch)
         os.makedirs(path)
-
-
-def _has_namesakes(move: Move, names: Sequence[str], desk: Desk) -> bool:
-    """Fail a pattern that matches two files of one name."""
-    seen: dict[str, str] = {}
-    for name in names:
-        other = seen.setdefault(os.path.basename(name), name)
-        if other != name:
-            words = f"{move.remote} matches both {other} and {name}, which would have one name here. "
-            desk.failed(move, words + "Name the directories that hold them.", is_final=True)
-            return True
-    return False
 
 
 def _names_like(pattern: str, directory: str) -> list[str]:

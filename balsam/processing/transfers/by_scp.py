@@ -6,10 +6,9 @@ import shutil
 import time
 from collections.abc import Callable
 
-from balsam.exceptions import TransferWait
 from balsam.platform.transfer import Answer, Batch, CommandLine, Desk, Move, Place, rsync, scp
 from balsam.processing.copying import bytes_below
-from balsam.processing.transfers.outcomes import NO_ROOM
+from balsam.processing.transfers.outcomes import no_room
 
 __all__ = ["ByScp"]
 
@@ -105,7 +104,7 @@ class _Sending:
 
 def _tell(answer: Answer, move: Move, desk: Desk) -> None:
     if rsync.is_disk_full(answer.stderr):
-        raise TransferWait(f"No room is left: {answer.words}\n{NO_ROOM}", needs_you=True)
+        raise no_room(f"No room is left: {answer.words}")
     if answer.returncode == _SSH_FAILED:
         desk.ssh_options()  # tells, where the connection is gone for good
     words = answer.words if answer.returncode else f"Nothing matches {move.remote!r} there."

@@ -22,11 +22,11 @@ from balsam.processing.transfers import commands
 from balsam.processing.transfers.lanes import Lane, lane_for
 from balsam.processing.transfers.logins import Logins
 from balsam.processing.transfers.outcomes import (
-    NO_ROOM,
     failed,
     given_up,
     handed_back,
     is_full,
+    no_room,
     waiting_together,
 )
 from balsam.processing.transfers.placing import place_arrived
@@ -94,12 +94,12 @@ class Carrier:
         except StepInterrupted:
             self._rest(handed_back, "Interrupted; it is begun again")
         except TransferWait as error:
-            self._rest(waiting_together(needs_you=error.needs_you), str(error))
+            self._wait(error)
         except (StepError, UsageError) as error:
             self._rest(given_up, str(error))
         except OSError as error:
             if is_full(error):
-                self._rest(waiting_together(needs_you=True), f"{error}\n{NO_ROOM}")
+                self._wait(no_room(error))
             else:
                 self._rest(failed, str(error))
         except BalsamError as error:
@@ -125,6 +125,10 @@ class Carrier:
         """Tell one result of all that have none."""
         for one in list(self._left.values()):
             self._tell(result(one.spec, words))
+
+    def _wait(self, error: TransferWait) -> None:
+        """Have all that have no result wait for what is in the way."""
+        self._rest(waiting_together(needs_you=error.needs_you), str(error))
 
     def _tell(self, result: TransferResult) -> None:
         if self._left.pop(result.item_id, None) is None:
@@ -204,7 +208,7 @@ class Carrier:
             )
         except StorageFullError as error:
             self._has_failed = True
-            raise TransferWait(f"{error}\n{NO_ROOM}", needs_you=True) from error
+            raise no_room(error) from error
         except StepError as error:
             self.failed(move, str(error), is_final=True)
         except OSError as error:

@@ -4,15 +4,14 @@ import errno
 import random
 from collections.abc import Callable
 
+from balsam.exceptions import TransferWait
 from balsam.schemas.transfers import TransferResult, TransferSpec
 from balsam.states import TransferState as T
 
-__all__ = ["MAX_TRIES", "NO_ROOM", "failed", "given_up", "handed_back", "is_full", "waiting_together"]
+__all__ = ["MAX_TRIES", "failed", "given_up", "handed_back", "is_full", "no_room", "waiting_together"]
 
 #: Starts of no avail after which a transfer is given up.
 MAX_TRIES = 5
-#: Said of a disk without room.
-NO_ROOM = "It goes on when there is room."
 _FIRST_PAUSE_SEC = 2.0
 _LONGEST_PAUSE_SEC = 300.0
 #: Between two looks at whether what is waited for has come: a login, a host, room on a disk.
@@ -68,6 +67,11 @@ def waiting_together(*, needs_you: bool) -> Callable[[TransferSpec, str], Transf
         )
 
     return waiting
+
+
+def no_room(words: object) -> TransferWait:
+    """Return what is raised where a disk has no room left, here or at the other end."""
+    return TransferWait(f"{words}\nIt goes on when there is room.", needs_you=True)
 
 
 def is_full(error: OSError) -> bool:

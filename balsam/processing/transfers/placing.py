@@ -14,7 +14,7 @@ from balsam.processing.copying import Copier, put, put_contents
 from balsam.processing.interruption import Interruption
 from balsam.schemas.transfers import TransferSpec
 
-__all__ = ["opened", "place_arrived", "workdir_parts"]
+__all__ = ["opened", "pair_of_one_name", "place_arrived", "workdir_parts"]
 
 
 def workdir_parts(spec: TransferSpec) -> tuple[str, list[str]]:
@@ -57,15 +57,23 @@ def place_arrived(
 
 
 def _refuse_namesakes(spec: TransferSpec, paths: Sequence[str]) -> None:
+    if pair := pair_of_one_name(paths):
+        one, other = pair
+        raise StepError(
+            f"Both {one} and {other} would be copied to {os.path.join(spec.workdir, os.path.basename(one))}. "
+            "Rename one, or name the directories that hold them."
+        )
+
+
+def pair_of_one_name(paths: Sequence[str]) -> tuple[str, str] | None:
+    """Return the first two files or directories that would have one name; None: all have their own."""
     seen: dict[str, str] = {}
     for path in paths:
         name = os.path.basename(path)
         if name in seen:
-            raise StepError(
-                f"Both {seen[name]} and {path} would be copied to {os.path.join(spec.workdir, name)}. "
-                "Rename one, or name the directories that hold them."
-            )
+            return seen[name], path
         seen[name] = path
+    return None
 
 
 def _link(source: str, directory: int, name: str) -> None:

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from balsam.exceptions import StepError, TransferWait
-from balsam.processing.transfers.outcomes import NO_ROOM, is_full
+from balsam.processing.transfers.outcomes import is_full, no_room
 
 __all__ = ["PassingError", "asking", "check_whole", "is_whole"]
 
@@ -64,7 +64,7 @@ def asking(what: str) -> Iterator[None]:
         raise StepError(f"s3://{what} is a file as well as a directory: {error}") from error
     except OSError as error:
         if is_full(error):
-            raise TransferWait(f"{error}\n{NO_ROOM}", needs_you=True) from error
+            raise no_room(error) from error
         raise PassingError(f"s3://{what}: {error}") from error
 
 

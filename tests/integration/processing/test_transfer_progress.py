@@ -11,6 +11,7 @@ import pytest
 from balsam.api import App, Job, Site, TransferItem
 from balsam.client import Client
 from balsam.processing.transfers import by_scp, carrying, commands, courier
+from balsam.schemas.transfers import TransferResult
 from balsam.states import JobState as S
 from tests.commands import run_balsam
 from tests.jobs import claim, report
@@ -79,17 +80,22 @@ def app(site: Site) -> App:
 
 
 @pytest.fixture
-def told(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """How much had come, or gone, each time that was told."""
-    counts: list[int] = []
+def reports(monkeypatch: pytest.MonkeyPatch) -> list[list[TransferResult]]:
+    """What was reported, one list for each call."""
+    found: list[list[TransferResult]] = []
     report = Client.report_transfers
 
-    def noting(self: Client, session_id: int, results: list) -> object:
-        counts.extend(result.size_bytes for result in results if result.state == "active")
+    def noting(self: Client, session_id: int, results: list[TransferResult]) -> object:
+        found.append(list(results))
         return report(self, session_id, results)
 
     monkeypatch.setattr(Client, "report_transfers", noting)
-    return counts
+    return found
+
+
+def told(reports: list[list[TransferResult]]) -> list[int]:
+    """Return how much had come, or gone, each time that was told."""
+    return [result.size_bytes for results in reports for result in results if result.state == "active"]
 
 
 def write_big(path: Path) -> None:
@@ -120,14 +126,17 @@ def test_what_has_come_over_http_is_shown_with_its_rate(app, site, web, start_mo
 
 
 @pytest.mark.parametrize("by", ["far", "slow", "here"])
-def test_what_has_come_of_a_large_file_is_told(by, told, app, site, sshd, start_mover, tmp_path, monkeypatch):
+def test_what_has_come_of_a_large_file_is_told(
+    by, reports, app, site, sshd, start_mover, tmp_path, monkeypatch
+):
     monkeypatch.setenv("PATH", sshd.environ()["PATH"])
     write_big(tmp_path / "big")
     job = Job.objects.create("w", app.id, transfers={"data": f"{by}:{tmp_path}/big"})
     start_mover()
     wait_for(job, S.PREPROCESSED)
-    assert any(0 < count < BIG for count in told), told
-    assert told == sorted(told)
+    counts = told(reports)
+    assert any(0 < count < BIG for count in counts), counts
+    assert counts == sorted(counts)
     (item,) = TransferItem.objects.filter(job_id=job.id)
     assert (item.state, item.transfer_info["bytes"]) == ("done", BIG)
     sshd.cut_connections()
@@ -135,7 +144,7 @@ def test_what_has_come_of_a_large_file_is_told(by, told, app, site, sshd, start_
 
 @pytest.mark.parametrize("by", ["slow", "here"])
 def test_how_much_of_a_large_file_has_gone_is_told(
-    by, told, app, site, sshd, start_mover, session_id, tmp_path, monkeypatch
+    by, reports, app, site, sshd, start_mover, session_id, tmp_path, monkeypatch
 ):
     monkeypatch.setenv("PATH", sshd.environ()["PATH"])
     monkeypatch.setattr(by_scp, "_LOOK_SEC", 0.0)
@@ -145,29 +154,22 @@ def test_how_much_of_a_large_file_has_gone_is_told(
     report(session_id, claim(session_id, site_id=site.id), S.RUNNING, S.RUN_DONE)
     start_mover()
     wait_for(job, S.JOB_FINISHED)
-    assert any(0 < count < BIG for count in told), told
-    assert told == sorted(told)
+    counts = told(reports)
+    assert any(0 < count < BIG for count in counts), counts
+    assert counts == sorted(counts)
     (item,) = TransferItem.objects.filter(job_id=job.id)
     assert (item.state, item.transfer_info["bytes"]) == ("done", BIG)
     assert (tmp_path / "there").stat().st_size == BIG
     sshd.cut_connections()
 
 
-def test_many_small_files_are_not_told_of_one_by_one(app, site, start_mover, tmp_path, monkeypatch):
+def test_many_small_files_are_not_told_of_one_by_one(reports, app, site, start_mover, tmp_path, monkeypatch):
     monkeypatch.setattr(carrying, "_PROGRESS_SEC", 3600.0)
-    reports: list[int] = []
-    report = Client.report_transfers
-
-    def noting(self: Client, session_id: int, results: list) -> object:
-        reports.append(len(results))
-        return report(self, session_id, results)
-
-    monkeypatch.setattr(Client, "report_transfers", noting)
     (tmp_path / "a").write_text("a")
     jobs = Job.objects.bulk_create(
         [Job(f"w{n}", app.id, transfers={"data": f"here:{tmp_path}/a"}) for n in range(50)]
     )
     start_mover()
     wait_for(jobs[-1], S.PREPROCESSED)
-    wait_until(lambda: sum(reports) >= 50)
-    assert sum(reports) == 50
+    wait_until(lambda: sum(map(len, reports)) >= 50)
+    assert sum(map(len, reports)) == 50

@@ -3,14 +3,14 @@
 import os
 import random
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from balsam.api import App, Job, Site, TransferItem
 from balsam.core.models import BalsamJob
-from balsam.processing.transfers import logins, outcomes
+from balsam.processing.transfers import Mover, logins, outcomes
 from balsam.states import JobState as S
 from tests.commands import run_balsam
 from tests.jobs import claim, report
@@ -310,17 +310,30 @@ def test_a_pattern_that_matches_two_files_of_one_name_fails(far, start_processor
     assert words in BalsamJob.objects.get(pk=job.pk).state_history
 
 
-@pytest.mark.parametrize("by", TRANSPORTS)
-def test_a_transfer_that_is_cancelled_ends_what_moves_it(by, app, site, far, start_mover, sshd):
+def mover_that_has_logged_in(
+    slots: dict[str, str], app: App, far: Path, start_mover: Callable[..., Mover]
+) -> Mover:
+    """Start a mover, and have it bring the file ``a``."""
     (far / "a").write_text("a")
-    slots = {"data": f"{by}:{far}/a"}
     first = Job.objects.create("first", app.id, transfers=slots)
     mover = start_mover(concurrency=1)
     wait_for(first, S.PREPROCESSED)
+    return mover
+
+
+def running(program: str) -> list[int]:
+    """Name the processes of a program that this one has started."""
+    return [pid for pid in children_of(os.getpid()) if _is_running(pid, program)]
+
+
+@pytest.mark.parametrize("by", TRANSPORTS)
+def test_a_transfer_that_is_cancelled_ends_what_moves_it(by, app, site, far, start_mover, sshd):
+    slots = {"data": f"{by}:{far}/a"}
+    mover = mover_that_has_logged_in(slots, app, far, start_mover)
     with sshd.paused():
         hanging = Job.objects.create("hanging", app.id, transfers=slots)
         mover.wake()
-        (pid,) = wait_until(lambda: [pid for pid in children_of(os.getpid()) if _is_running(pid, by)])
+        (pid,) = wait_until(lambda: running(by))
         run_balsam("transfer", "cancel", "--job", hanging.id, "--yes").check()
         mover.wake()
         wait_until(lambda: not _is_running(pid, by), what="the end of the program")
@@ -334,18 +347,15 @@ def test_a_transfer_that_is_cancelled_ends_what_moves_it(by, app, site, far, sta
 
 @pytest.mark.parametrize("by", TRANSPORTS)
 def test_a_job_that_is_deleted_gets_no_file_though_its_batch_goes_on(by, app, site, far, start_mover, sshd):
-    (far / "a").write_text("a")
     slots = {"data": f"{by}:{far}/a"}
-    first = Job.objects.create("first", app.id, transfers=slots)
-    mover = start_mover(concurrency=1)
-    wait_for(first, S.PREPROCESSED)
+    mover = mover_that_has_logged_in(slots, app, far, start_mover)
     with sshd.paused():
         gone, stays = Job.objects.bulk_create(
             [Job(name, app.id, transfers=slots) for name in ("gone", "stays")]
         )
         directory = workdir(site, gone)
         mover.wake()
-        wait_until(lambda: [pid for pid in children_of(os.getpid()) if _is_running(pid, by)])
+        wait_until(lambda: running(by))
         gone.delete()
         mover.wake()
         wait_until(lambda: len(mover.held_ids()) == 1, what="word of that")
